@@ -1,13 +1,15 @@
 //! Every auction of `tests/auctions` is answered as it says, by the engine and by the oracle.
 #[cfg(test)]
+mod fixture;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod support;
 
 #[cfg(test)]
 mod tests {
+    use crate::fixture::{self, Fixture};
     use crate::support::Engine;
-    use crate::support::fixture::{self, Fixture};
 
     #[test]
     fn the_engine_answers_every_auction_as_it_says() {

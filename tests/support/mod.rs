@@ -1,7 +1,5 @@
 //! What the tests of whole auctions share: a case, and the engine's public door, with its reply read as an
 //! [`Answer`] in the words of the contract.
-pub(crate) mod fixture;
-
 use std::fmt;
 
 use bidgate::evaluate::{Call, Clock, Evaluator};

@@ -1,0 +1,308 @@
+//! The engine answers as the oracle does: on generated auctions, and on every small damage to a rich one.
+//!
+//! The seed is fixed. `PROPTEST_CASES` raises the number of generated auctions, `PROPTEST_RNG_SEED` changes them.
+#[cfg(test)]
+mod generate;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+#[expect(
+    dead_code,
+    reason = "the runner of auctions shares this module and reads more of it"
+)]
+mod support;
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::fmt;
+
+    use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
+    use serde_json::{Value, json};
+
+    use crate::generate;
+    use crate::generate::text::{Json, Member, Spelling};
+    use crate::support::{Case, Engine};
+
+    #[test]
+    #[expect(
+        clippy::result_large_err,
+        reason = "the size of proptest's error is not ours"
+    )]
+    fn the_engine_answers_generated_auctions_as_the_oracle_does() {
+        let mut config = Config {
+            failure_persistence: None,
+            ..Config::default()
+        };
+        if std::env::var_os("PROPTEST_CASES").is_none() {
+            config.cases = 3000;
+        }
+        if std::env::var_os("PROPTEST_RNG_SEED").is_none() {
+            config.rng_seed = RngSeed::Fixed(0x00b1_d6a7_e000);
+        }
+        let engine = RefCell::new(Engine::new());
+        let result = TestRunner::new(config).run(&generate::case(), |case| {
+            let checked = engine.borrow_mut().check(&case);
+            checked.map_err(|disagreement| {
+                TestCaseError::fail(format!("{}\n{disagreement}", Readable(&case)))
+            })
+        });
+        result.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    #[test]
+    fn a_payload_cut_at_any_byte_is_answered_as_by_the_oracle() {
+        for_each_position(|payload, at| payload[..at].to_vec());
+    }
+
+    #[test]
+    fn a_payload_without_any_one_byte_is_answered_as_by_the_oracle() {
+        for_each_position(|payload, at| {
+            [&payload[..at], &payload[(at + 1).min(payload.len())..]].concat()
+        });
+    }
+
+    #[test]
+    fn a_payload_with_a_stray_byte_anywhere_is_answered_as_by_the_oracle() {
+        for stray in [b'"', b'}', b']', b',', b'\\', b' ', b'0', 0, 0xff] {
+            for_each_position(|payload, at| [&payload[..at], &[stray], &payload[at..]].concat());
+        }
+    }
+
+    #[test]
+    fn every_key_may_be_escaped() {
+        let (request, response) = rich_auction();
+        let plain = auction(&request, &response).expected();
+        let escape =
+            |(key, _, value): &Member| vec![(key.clone(), Spelling::AllEscaped, value.clone())];
+        let mut engine = Engine::new();
+        for (key, request) in request.each_member(&escape) {
+            let case = auction(&request, &response);
+            assert_eq!(case.expected(), plain, "{key}");
+            check(&mut engine, &case, &key);
+        }
+        for (key, response) in response.each_member(&escape) {
+            let case = auction(&request, &response);
+            assert_eq!(case.expected(), plain, "{key}");
+            check(&mut engine, &case, &key);
+        }
+    }
+
+    #[test]
+    fn a_key_that_a_gate_reads_may_not_stand_twice() {
+        let (request, response) = rich_auction();
+        let mut engine = Engine::new();
+        for (read, ignored) in [
+            (Spelling::Plain, Spelling::AllEscaped),
+            (Spelling::FirstEscaped, Spelling::Plain),
+        ] {
+            let repeat = |(key, _, value): &Member| {
+                vec![
+                    (key.clone(), read, value.clone()),
+                    (key.clone(), ignored, Json::raw("null")),
+                ]
+            };
+            let repeated_in_request = request
+                .each_member(&repeat)
+                .into_iter()
+                .map(|(key, it)| (key, auction(&it, &response)));
+            let repeated_in_response = response
+                .each_member(&repeat)
+                .into_iter()
+                .map(|(key, it)| (key, auction(&request, &it)));
+            let mut refused = 0;
+            for (key, case) in repeated_in_request.chain(repeated_in_response) {
+                check(&mut engine, &case, &key);
+                refused += usize::from(case.expected()[0].error.is_some());
+            }
+            assert_eq!(
+                refused, READ_MEMBERS,
+                "every member that a gate reads, and no other"
+            );
+        }
+    }
+
+    #[test]
+    fn nesting_is_limited_to_64_levels_wherever_it_stands() {
+        let mut engine = Engine::new();
+        for depth in 56..70 {
+            assert_depth_is_judged(&mut engine, &nested("[", "]", depth));
+            assert_depth_is_judged(&mut engine, &nested("{\"a\":", "}", depth));
+            assert_depth_is_judged(&mut engine, &nested("[{\"id\":", "}]", depth / 2));
+        }
+    }
+
+    fn nested(open: &str, close: &str, times: usize) -> Json {
+        Json::raw(format!("{}1{}", open.repeat(times), close.repeat(times)))
+    }
+
+    /// Puts the deep value beside and in the place of every member of the rich auction.
+    fn assert_depth_is_judged(engine: &mut Engine, deep: &Json) {
+        let (request, response) = rich_auction();
+        let beside = |member: &Member| {
+            vec![
+                member.clone(),
+                ("deep".to_owned(), Spelling::Plain, deep.clone()),
+            ]
+        };
+        let instead = |(key, spelling, _): &Member| vec![(key.clone(), *spelling, deep.clone())];
+        for (key, request) in [request.each_member(&beside), request.each_member(&instead)].concat()
+        {
+            check(engine, &auction(&request, &response), &key);
+        }
+        for (key, response) in [
+            response.each_member(&beside),
+            response.each_member(&instead),
+        ]
+        .concat()
+        {
+            check(engine, &auction(&request, &response), &key);
+        }
+    }
+
+    #[test]
+    fn a_string_of_10_megabytes_is_read_or_stepped_over() {
+        let mut engine = Engine::new();
+        let long = "x".repeat(10 << 20);
+        let imp = r#"{"imp":[{"id":"1"}]}"#;
+        let bid = r#"{"seatbid":[{"bid":[{"impid":"1","price":1,"adomain":["brand.com"]}]}]}"#;
+        for (request, response) in [
+            (
+                format!(r#"{{"imp":[{{"id":"1","x":"{long}"}}]}}"#),
+                bid.to_owned(),
+            ),
+            (format!(r#"{{"imp":[{{"id":"{long}"}}]}}"#), bid.to_owned()),
+            (imp.to_owned(), bid.replace("brand.com", &long)),
+            (
+                imp.to_owned(),
+                bid.replace("\"impid\"", &format!("\"id\":\"{long}\",\"impid\"")),
+            ),
+            (
+                imp.to_owned(),
+                bid.replace("\"impid\"", &format!("\"{long}\":\"\\u00e9\",\"impid\"")),
+            ),
+        ] {
+            let case = Case::new(request, response, json!({ "fail_fast": false }));
+            assert!(engine.check(&case).is_ok());
+        }
+    }
+
+    #[test]
+    fn imps_bids_and_block_lists_are_limited() {
+        let mut engine = Engine::new();
+        for beyond in [0, 1] {
+            let imps = vec!["{}"; 512 + beyond].join(",");
+            let bids = vec!["{}"; 1000 + beyond].join(",");
+            let entries = vec!["\"IAB1\""; 16000 + beyond].join(",");
+            let allowed = vec!["\"IAB1\",\" \",1"; 384].join(",");
+            let request = format!(r#"{{"imp":[1,{imps}]}}"#);
+            check(&mut engine, &Case::new(request, "", json!({})), "imps");
+            let response = format!(
+                r#"{{"seatbid":[{{"bid":[{bids},null]}},{{"bid":[{}{{}}]}}]}}"#,
+                "{},".repeat(23)
+            );
+            check(&mut engine, &Case::new("{}", response, json!({})), "bids");
+            let request = format!(r#"{{"bcat":[{entries}],"acat":[{allowed}]}}"#);
+            check(
+                &mut engine,
+                &Case::new(request, "", json!({})),
+                "block lists",
+            );
+        }
+    }
+
+    /// Changes request and response at every position, one at a time.
+    fn for_each_position(change: impl Fn(&[u8], usize) -> Vec<u8>) {
+        let (request, response) = rich_auction();
+        let (request, response) = (
+            request.render("").into_bytes(),
+            response.render("").into_bytes(),
+        );
+        let mut engine = Engine::new();
+        for at in 0..=request.len() {
+            let case = Case::new(change(&request, at), response.clone(), lenient_policy());
+            check(&mut engine, &case, &format!("request, byte {at}"));
+        }
+        for at in 0..=response.len() {
+            let case = Case::new(request.clone(), change(&response, at), lenient_policy());
+            check(&mut engine, &case, &format!("response, byte {at}"));
+        }
+    }
+
+    #[track_caller]
+    fn check(engine: &mut Engine, case: &Case, what: &str) {
+        if let Err(disagreement) = engine.check(case) {
+            panic!("{what}: {}\n{disagreement}", Readable(case));
+        }
+    }
+
+    fn auction(request: &Json, response: &Json) -> Case {
+        Case::new(request.render(""), response.render(""), lenient_policy())
+    }
+
+    fn lenient_policy() -> Value {
+        let audience_safety = json!({ "name": "audienceSafety", "bundle_keywords": ["kids"] });
+        let others = [
+            "tmaxGuard",
+            "impidMatch",
+            "adomainVerify",
+            "bidSanity",
+            "bcatCompliance",
+        ];
+        let gates: Value = others
+            .iter()
+            .map(|name| json!({ "name": name }))
+            .chain([audience_safety])
+            .collect();
+        json!({ "fail_fast": false, "gates": gates })
+    }
+
+    /// Members of the rich auction that a gate reads.
+    const READ_MEMBERS: usize = 50;
+
+    /// An auction in which every key stands that a gate reads, and some that none does.
+    fn rich_auction() -> (Json, Json) {
+        let request = json!({
+            "id": "r\u{e9}quest \"1\"", "tmax": 120.0, "at": 1, "cattax": 6, "bcat": ["1", " 211", 7], "acat": ["2"],
+            "imp": [
+                { "id": "1", "bidfloor": 0.5, "bidfloorcur": "EUR", "banner": { "w": 300, "h": 250, "id": "x" },
+                  "pmp": { "private_auction": 0, "deals": [{ "id": "d1", "bidfloor": 2.5, "bidfloorcur": "USD", "at": 3 }] } },
+                { "id": "2", "ext": { "id": null, "bidfloor": [-1.5e3, true] } }
+            ],
+            "regs": { "coppa": 1, "ext": { "coppa": "0", "gdpr": 0 } },
+            "site": { "page": "https://publisher.net/?a=\u{1f600}", "content": { "cat": ["645"], "cattax": 6, "contentrating": "TV-Y" } },
+            "app": { "bundle": "net.kids.game", "name": "KidsGame", "content": { "cat": ["1"], "cattax": 1, "contentrating": "PG" } }
+        });
+        let response = json!({
+            "id": "r\u{e9}sponse", "cur": "USD", "bidid": "\\",
+            "seatbid": [
+                { "seat": "s", "bid": [
+                    { "id": "b1", "impid": "1", "price": 1.25, "adomain": ["brand.com"], "cat": ["4"], "cattax": 6, "dealid": "d1",
+                      "qagmediarating": 1, "adm": "<a href=\"x\">\u{2028}</a>", "ext": { "price": 1, "id": ["\u{0}"] } },
+                    { "id": "b2", "impid": "3", "price": 9e3, "adomain": ["https://brand.com"], "cat": ["IAB1"], "cattax": 1 }
+                ] },
+                { "bid": [{ "id": "b3", "impid": "2", "price": -1, "adomain": [], "cat": [] }] }
+            ]
+        });
+        (Json::from(&request), Json::from(&response))
+    }
+
+    /// A case as one can read and repeat it.
+    struct Readable<'a>(&'a Case);
+
+    impl fmt::Display for Readable<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            let Case {
+                request,
+                response,
+                policy,
+                timing,
+                ..
+            } = self.0;
+            writeln!(f, "request  {}", request.escape_ascii())?;
+            writeln!(f, "response {}", response.escape_ascii())?;
+            writeln!(f, "policy   {policy}")?;
+            write!(f, "timing   {timing:?}")
+        }
+    }
+}
