@@ -1,6 +1,8 @@
 //! bidgate: the last check before a bid leaves the bidder.
+pub mod auction;
 pub mod document;
 pub mod evaluate;
+pub mod gate;
 pub mod limits;
 pub mod openrtb;
 pub mod policy;
