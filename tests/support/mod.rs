@@ -8,12 +8,13 @@ use bidgate::policy::Policy;
 use bidgate::proto::{
     BidResult, EvaluateResponse, EvaluationError, Finding, GateResult, GateStatus, Verdict,
 };
+use bidgate::wire::EvaluationId;
 use prost::Message as _;
 
 use crate::oracle::{Answer, BidFinding, ErrorAnswer, GateAnswer, Timing};
 
 /// One auction under one policy.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Case {
     pub(crate) request: Vec<u8>,
     pub(crate) response: Vec<u8>,
@@ -78,6 +79,16 @@ impl Case {
     }
 }
 
+/// As one can read and repeat it.
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\nrequest  {}", self.request.escape_ascii())?;
+        writeln!(f, "response {}", self.response.escape_ascii())?;
+        writeln!(f, "policy   {}", self.policy)?;
+        write!(f, "timing   {:?}", self.timing)
+    }
+}
+
 /// A clock that stands still: no gate ever times out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StillClock {
@@ -121,7 +132,7 @@ impl Engine {
         self.reply.clear();
         self.evaluator
             .evaluate(call, policy, &clock)
-            .encode(1, &mut self.reply);
+            .encode(EvaluationId(1), &mut self.reply);
         self.reply.len()
     }
 

@@ -1,5 +1,5 @@
 //! Does the bid name its advertiser by a real domain? (spec: gates, adomainVerify)
-use idna::AsciiDenyList;
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 use super::Finding;
 use crate::oracle::auction::Bid;
@@ -109,9 +109,14 @@ fn a_labels(name: &str) -> Option<String> {
     if !needs_conversion {
         return Some(name.to_owned());
     }
-    idna::domain_to_ascii_cow(name.as_bytes(), AsciiDenyList::STD3)
-        .ok()
-        .map(String::from)
+    // STD3 (RFC 1123) lets no label begin or end with a hyphen, in Unicode either.
+    let converted = Uts46::new().to_ascii(
+        name.as_bytes(),
+        AsciiDenyList::STD3,
+        Hyphens::CheckFirstLast,
+        DnsLength::Ignore,
+    );
+    converted.ok().map(String::from)
 }
 
 fn is_label(label: &str) -> bool {
