@@ -9,6 +9,9 @@ use super::fields::{Field, Shape};
 /// Levels of nesting; the root is level 1 (spec: contract §3, "nesting deeper than 64").
 const LEVELS: usize = 64;
 
+/// Levels that are read at all, to see what else is wrong with a payload that is nested too deep.
+const RECURSION: usize = 400;
+
 /// One value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Node {
@@ -54,12 +57,13 @@ impl Node {
         }
     }
 
-    /// A number that is finite as a double.
+    /// A number as a double; `1e400` is infinite.
     pub(crate) fn number(&self) -> Option<f64> {
-        let Self::Number(text) = self else {
-            return None;
-        };
-        text.parse().ok().filter(|number: &f64| number.is_finite())
+        if let Self::Number(text) = self {
+            text.parse().ok()
+        } else {
+            None
+        }
     }
 
     /// "An integer field accepts any JSON number without a fraction (`1`, `1.0`, `1e0`)." In plain decimal digits,
@@ -120,7 +124,7 @@ pub(crate) struct Document {
     pub(crate) root: Node,
     /// Position of the first fault in the JSON.
     pub(crate) fault: Option<usize>,
-    /// Nested deeper than allowed, somewhere before the fault if there is one.
+    /// Nested deeper than allowed, be it before or after the fault.
     pub(crate) too_deep: bool,
 }
 
@@ -141,7 +145,7 @@ pub(crate) fn read(bytes: &[u8], fields: &'static [Field], care: Care) -> Docume
     Document {
         root,
         fault: reader.fault,
-        too_deep: reader.too_deep,
+        too_deep: reader.too_deep || (reader.faulty() && deepest(bytes) > LEVELS),
     }
 }
 
@@ -190,9 +194,9 @@ impl Reader<'_> {
     /// A value that stands at `level` if it is an object or array.
     fn value(&mut self, shape: Shape, level: usize) -> Node {
         self.blanks();
+        self.too_deep |= level > LEVELS && matches!(self.peek(), Some(b'{' | b'['));
         match self.peek() {
-            Some(b'{' | b'[') if level > LEVELS => {
-                self.too_deep = true;
+            Some(b'{' | b'[') if level > RECURSION => {
                 self.skip(&[], level);
                 Node::Skipped
             }
@@ -380,6 +384,22 @@ impl Reader<'_> {
         }
         self.at += 1;
     }
+}
+
+/// Levels of nesting by the brackets alone, whatever else is wrong.
+fn deepest(bytes: &[u8]) -> usize {
+    let (mut level, mut deepest, mut quoted, mut escaped) = (0_usize, 0, false, false);
+    for byte in bytes {
+        match byte {
+            b'"' if !escaped => quoted = !quoted,
+            b'{' | b'[' if !quoted => level += 1,
+            b'}' | b']' if !quoted => level = level.saturating_sub(1),
+            _ => {}
+        }
+        escaped = quoted && !escaped && *byte == b'\\';
+        deepest = deepest.max(level);
+    }
+    deepest
 }
 
 /// What the bytes between two quotes stand for, or where they are wrong.

@@ -10,7 +10,7 @@ pub(crate) fn judge(options: &BidSanity, auction: &Auction<'_>, bid: &Bid<'_>) -
     let Some(price) = bid.node.get("price") else {
         return Some(Finding::Fails("price_missing"));
     };
-    let Some(price) = price.number() else {
+    let Some(price) = price.number().filter(|price| price.is_finite()) else {
         return Some(Finding::Fails("price_not_a_number"));
     };
     if price < 0.0 {
