@@ -123,7 +123,7 @@ impl Engine {
         self.reply.clear();
         self.evaluator
             .evaluate(call, policy, &clock)
-            .encode(1, &mut self.reply);
+            .encode(bidgate::wire::EvaluationId(1), &mut self.reply);
         self.reply.len()
     }
 
