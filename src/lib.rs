@@ -1,4 +1,6 @@
 //! bidgate: the last check before a bid leaves the bidder.
+pub mod cli;
+pub mod config;
 pub mod document;
 pub mod evaluate;
 pub mod limits;
