@@ -55,7 +55,7 @@ pub fn run(
 fn open(file: &Path) -> Result<Policy, Problems> {
     let document = Document::open(file)?;
     if document.has_key(config::is_root_key) {
-        let folder = file.parent().unwrap_or(Path::new(""));
+        let folder = file.parent().unwrap_or_else(|| Path::new(""));
         Config::from_document(document, folder).map(|config| config.policy)
     } else {
         document.read(Policy::compile)

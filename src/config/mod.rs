@@ -126,7 +126,7 @@ impl Config {
         let policy = section.section("policy", Policy::compile);
         // Metrics are always there; this names where records of single evaluations go.
         section.section("telemetry", |telemetry| {
-            telemetry.choice("sink", &[("none", ())], ())
+            telemetry.choice("sink", &[("none", ())], ());
         });
         let log = section.section("log", log);
         let effective = section.effective();

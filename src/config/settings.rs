@@ -22,6 +22,8 @@ struct Setting {
 enum Kind {
     /// One value, as YAML.
     Single,
+    /// A text, in quotes or not.
+    Text,
     /// A list, as YAML or with commas; the flag may be repeated.
     List,
 }
@@ -30,8 +32,8 @@ enum Kind {
 #[rustfmt::skip]
 const SETTINGS: &[Setting] = &[
     list("listen", "ADDRESS", "Where gRPC is served: ip:port or unix:///path; repeat or separate by commas [default: 127.0.0.1:50051]"),
-    single("unix_mode", "MODE", "Mode of Unix sockets, octal, in quotes [default: '\"0660\"']"),
-    single("admin", "ADDRESS", "Where health, metrics and policy are served over HTTP: ip:port [default: 127.0.0.1:8080]"),
+    text("unix_mode", "MODE", "Mode of Unix sockets, octal, up to 0777 [default: 0660]"),
+    text("admin", "ADDRESS", "Where health, metrics and policy are served over HTTP: ip:port [default: 127.0.0.1:8080]"),
     single("max_message_bytes", "BYTES", "Largest gRPC message taken, 1024 to 1073741824 bytes [default: 1048576]"),
     single("max_in_flight", "CALLS", "Evaluations at the same time, 1 to 1000000; more are shed [default: 1024]"),
     single("max_connections", "CONNECTIONS", "Connections at the same time, 1 to 1000000 [default: 4096]"),
@@ -42,7 +44,7 @@ const SETTINGS: &[Setting] = &[
     single("limits.block_list", "COUNT", "Entries of bcat and acat together, 1 to 1000000 [default: 16384]"),
     single("shutdown.drain_delay_ms", "MS", "From not ready to no longer accepting, 0 to 600000 milliseconds [default: 1000]"),
     single("shutdown.grace_ms", "MS", "For calls in flight after that, 0 to 600000 milliseconds [default: 5000]"),
-    single("policy_file", "FILE", "The policy, as a YAML file; stands in for any policy of the configuration file [default: none]"),
+    text("policy_file", "FILE", "The policy, a YAML file; replaces any policy of the configuration file [default: none]"),
     single("policy.fail_fast", "BOOL", "Stop at the first failed gate [default: true]"),
     single("policy.timeout_ms", "MS", "Time budget of an evaluation, milliseconds [default: 15]"),
     single("policy.gates", "GATES", "The gates in their order, such as '[{name: tmaxGuard}]' [default: all six]"),
@@ -55,6 +57,15 @@ const fn single(path: &'static str, value_name: &'static str, help: &'static str
     Setting {
         path,
         kind: Kind::Single,
+        value_name,
+        help,
+    }
+}
+
+const fn text(path: &'static str, value_name: &'static str, help: &'static str) -> Setting {
+    Setting {
+        path,
+        kind: Kind::Text,
         value_name,
         help,
     }
@@ -93,7 +104,6 @@ impl Setting {
             .value_name(self.value_name)
             .help(help)
             .action(action)
-            .allow_hyphen_values(true)
     }
 }
 
@@ -117,6 +127,9 @@ pub struct ServeArgs {
     settings: Vec<Overlay>,
 }
 
+const HEADING: &str =
+    "Keys of the configuration, as YAML; a flag wins over its variable, that over the file";
+
 /// What one flag or variable says.
 #[derive(Clone, Debug)]
 struct Overlay {
@@ -137,10 +150,13 @@ impl clap::Args for ServeArgs {
             .long("print-config")
             .action(ArgAction::SetTrue);
         command
-            .arg(config.help(format!("The configuration, a YAML file [default: none] [env: {CONFIG_VARIABLE}]")))
+            .arg(config.help(format!(
+                "The configuration, a YAML file [default: none] [env: {CONFIG_VARIABLE}]"
+            )))
             .arg(print.help("Print the effective configuration as YAML and exit"))
-            .next_help_heading("Keys of the configuration (values are YAML; a flag wins over its variable, that over the file)")
+            .next_help_heading(HEADING)
             .args(SETTINGS.iter().map(Setting::arg))
+            .next_help_heading(None::<&str>)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -191,7 +207,9 @@ pub(super) fn document(
     };
     document.add_problems(Problems(environment.problems));
     environment.overlays.extend(args.settings.iter().cloned());
-    let folder = file.and_then(|file| file.parent()).unwrap_or(Path::new(""));
+    let folder = file
+        .and_then(|file| file.parent())
+        .unwrap_or_else(|| Path::new(""));
     overlay(&mut document, &environment.overlays, folder);
     Ok(document)
 }
@@ -219,9 +237,15 @@ const POLICY_FILE: &str = "policy_file";
 
 fn apply(document: &mut Document, overlay: &Overlay) {
     let texts: Vec<&str> = overlay.texts.iter().map(String::as_str).collect();
-    match (overlay.setting.kind, texts.as_slice()) {
-        (Kind::Single, [text]) => document.set(overlay.setting.path, text, &overlay.origin),
-        _ => document.set_list(overlay.setting.path, &texts, &overlay.origin),
+    let Overlay {
+        setting: Setting { path, kind, .. },
+        origin,
+        ..
+    } = overlay;
+    match (kind, texts.as_slice()) {
+        (Kind::Single, [text]) => document.set(path, text, origin),
+        (Kind::Text, [text]) => document.set_text(path, text, origin),
+        (_, texts) => document.set_list(path, texts, origin),
     }
 }
 

@@ -80,6 +80,20 @@ impl Document {
         }
     }
 
+    /// Overlays the key at `path` with a text, which need not be quoted: `0660` is the text of those four digits.
+    pub fn set_text(&mut self, path: &str, text: &str, origin: &str) {
+        let parsed = yaml::parse(
+            text,
+            &yaml::Origin::Setting { name: origin, path },
+            &mut Vec::new(),
+        );
+        let node = match parsed {
+            Ok(node) if matches!(node.value, Value::Text(_)) => node,
+            _ => Node::new(Value::Text(text.to_owned()), origin),
+        };
+        self.put(path, node);
+    }
+
     /// Overlays the key at `path` with a list. Each text is a YAML list in brackets, or words with commas between.
     pub fn set_list(&mut self, path: &str, texts: &[&str], origin: &str) {
         let mut items = Vec::new();

@@ -52,7 +52,10 @@ const GATES: [&str; 6] = [
 ];
 
 fn gate(section: &mut Section) {
-    match section.choice("name", &GATES.map(|name| (name, name)), "") {
+    match section
+        .required_choice("name", &GATES.map(|name| (name, name)))
+        .unwrap_or("")
+    {
         "tmaxGuard" => {
             section.integer("buffer_ms", 15, 0..=60_000);
             section.choice("on_exhausted", &[("skip", 0), ("fail", 1)], 0);
