@@ -1,4 +1,5 @@
 //! bidgate: the last check before a bid leaves the bidder.
+pub mod cli;
 pub mod document;
 pub mod evaluate;
 pub mod limits;

@@ -1,0 +1,176 @@
+//! `bidgate demo`: the first minute. A sidecar, a dozen auctions, a burst of calls, and where to go from here.
+
+mod burst;
+mod report;
+mod story;
+
+use std::io::{self, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use tonic::transport::Channel;
+
+use burst::Burst;
+use report::Report;
+use story::{Story, Told};
+
+use super::error::CliError;
+use super::healthcheck::connect;
+use super::judge::PolicyArgs;
+use super::serve::{Listen, Sidecar};
+use super::terminal::Palette;
+use super::{Outcome, complain};
+use crate::proto::bid_gate_service_client::BidGateServiceClient;
+
+/// Shown below the help of this command.
+pub const EXAMPLES: &str = "\
+Exit code: 0 every auction got the verdict it should, 1 one did not.
+
+Examples:
+  bidgate demo
+  bidgate demo --once --json";
+
+/// What `bidgate demo` is told.
+#[derive(Args, Clone, Debug)]
+pub struct DemoArgs {
+    /// End after the burst, without serving on
+    #[arg(long)]
+    once: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    policy: PolicyArgs,
+}
+
+/// Where `bidgate serve` listens by default (spec: contract §4).
+const GRPC_PORT: u16 = 50051;
+const ADMIN_PORT: u16 = 8080;
+
+/// Shows a sidecar at work.
+///
+/// # Errors
+/// When the sidecar cannot be started or reached, or standard output not written.
+pub fn run(args: &DemoArgs) -> Result<Outcome, CliError> {
+    let stories = story::bundled()?;
+    let policy = args.policy.load()?;
+    let home = SocketHome::create();
+    let sidecar = Sidecar::start(listen(home.as_ref())?, policy)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Start)?;
+    let report = runtime.block_on(visit(&stories, &sidecar.listen))?;
+    print(&report, args)?;
+    if !args.once {
+        runtime
+            .block_on(tokio::signal::ctrl_c())
+            .map_err(CliError::Start)?;
+    }
+    sidecar.stop();
+    Ok(if report.as_expected() {
+        Outcome::Yes
+    } else {
+        Outcome::No
+    })
+}
+
+fn print(report: &Report<'_>, args: &DemoArgs) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, report).map_err(CliError::Json)?;
+        return writeln!(out).map_err(CliError::Write);
+    }
+    let palette = Palette::of(&out);
+    report.print(&mut out, palette).map_err(CliError::Write)?;
+    if !args.once {
+        report.print_next_steps(&mut out).map_err(CliError::Write)?;
+    }
+    out.flush().map_err(CliError::Write)
+}
+
+/// The default ports where they are free, others where not.
+fn listen(home: Option<&SocketHome>) -> Result<Listen, CliError> {
+    Ok(Listen {
+        grpc: free_address(GRPC_PORT)?,
+        socket: home.map(SocketHome::socket),
+        admin: free_address(ADMIN_PORT)?,
+    })
+}
+
+fn free_address(port: u16) -> Result<SocketAddr, CliError> {
+    let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    match TcpListener::bind(wanted) {
+        Ok(_free) => Ok(wanted),
+        Err(cause) if cause.kind() == io::ErrorKind::AddrInUse => {
+            complain(format_args!(
+                "port {port} is taken; the demo takes a free one"
+            ));
+            Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+        }
+        Err(cause) => Err(CliError::Start(cause)),
+    }
+}
+
+/// A directory for the demo's Unix socket, gone when the demo ends.
+#[derive(Debug)]
+struct SocketHome(PathBuf);
+
+impl SocketHome {
+    /// None where there is no place for it: the demo then does without a Unix socket.
+    fn create() -> Option<Self> {
+        let home = std::env::temp_dir().join(format!("bidgate-demo-{}", std::process::id()));
+        std::fs::create_dir(&home).ok().map(|()| Self(home))
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.0.join("bidgate.sock")
+    }
+}
+
+impl Drop for SocketHome {
+    fn drop(&mut self) {
+        // What cannot be removed is left to whoever cleans the directory for temporary files.
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// Tells all stories over TCP, then sends a burst over each transport.
+async fn visit<'a>(stories: &'a [Story], listen: &Listen) -> Result<Report<'a>, CliError> {
+    let tcp = connect(&listen.grpc.to_string()).await?;
+    let auctions = tell_all(stories, tcp.clone()).await?;
+    let mut bursts = vec![burst_over("tcp", tcp).await?];
+    if let Some(socket) = &listen.socket {
+        let unix = connect(&format!("unix://{}", socket.display())).await?;
+        bursts.push(burst_over("unix", unix).await?);
+    }
+    Ok(Report::new(auctions, bursts, listen))
+}
+
+async fn tell_all(stories: &[Story], channel: Channel) -> Result<Vec<Told<'_>>, CliError> {
+    let mut client = BidGateServiceClient::new(channel);
+    let mut told = Vec::with_capacity(stories.len());
+    for story in stories {
+        let reply = client
+            .evaluate(story.call())
+            .await
+            .map_err(|status| CliError::Call(Box::new(status)))?;
+        told.push(Told {
+            story,
+            reply: reply.into_inner(),
+        });
+    }
+    Ok(told)
+}
+
+async fn burst_over(transport: &'static str, channel: Channel) -> Result<Burst, CliError> {
+    let progress = ProgressBar::new(burst::CALLS);
+    let style = ProgressStyle::with_template("{msg:5} {bar:40} {pos}/{len} calls  {per_sec}");
+    progress.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    progress.set_message(transport);
+    let burst = burst::send(transport, channel, &story::typical()?, &progress).await;
+    progress.finish_and_clear();
+    burst
+}
