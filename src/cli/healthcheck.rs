@@ -58,7 +58,7 @@ pub fn run(args: &HealthcheckArgs) -> Result<Outcome, CliError> {
             return Ok(Outcome::Yes);
         }
         Ok(Ok(Health { said, .. })) => complain(format_args!("{asked}: not serving: {said}")),
-        Ok(Err(error)) => complain(format_args!("{asked}: {error}")),
+        Ok(Err(error)) => complain(format_args!("{error}")),
         Err(_elapsed) => complain(format_args!(
             "{asked}: no answer within {} s",
             DEADLINE.as_secs()

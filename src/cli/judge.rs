@@ -17,8 +17,8 @@ use crate::proto::EvaluateResponse;
 #[derive(Args, Clone, Debug)]
 pub(super) struct PolicyArgs {
     /// Policy, or whole configuration file, in YAML; without it the default policy judges
-    #[arg(long = "policy", value_name = "FILE")]
-    file: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
 }
 
 impl PolicyArgs {
@@ -27,7 +27,7 @@ impl PolicyArgs {
     /// # Errors
     /// When the file cannot be read, or with everything that is wrong with it.
     pub(super) fn load(&self) -> Result<Policy, CliError> {
-        self.file
+        self.policy
             .as_deref()
             .map_or_else(|| Ok(Policy::default()), compile)
     }

@@ -25,12 +25,7 @@ pub use error::CliError;
 
 /// The last check before a bid leaves the bidder: a gRPC sidecar that judges OpenRTB bid responses.
 #[derive(Debug, Parser)]
-#[command(
-    name = "bidgate",
-    version,
-    propagate_version = true,
-    after_help = "Begin with: bidgate demo"
-)]
+#[command(name = "bidgate", version, after_help = "Begin with: bidgate demo")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -92,4 +87,16 @@ fn tell(error: &CliError) {
 /// Writes a line to standard error. There is nobody to tell when that fails.
 fn complain(line: std::fmt::Arguments<'_>) {
     drop(writeln!(io::stderr(), "{line}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn every_command_parses_without_ambiguity() {
+        Cli::command().debug_assert();
+    }
 }

@@ -175,7 +175,8 @@ impl Replay {
         let palette = Palette::of(&out);
         self.tally.print(&mut out, palette)?;
         if self.unusable > 0 {
-            writeln!(out, "\n{} unusable lines passed over", self.unusable)?;
+            let lines = if self.unusable == 1 { "line" } else { "lines" };
+            writeln!(out, "\n{} unusable {lines} passed over", self.unusable)?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ mod burst;
 mod report;
 mod story;
 
-use std::io::{self, Write as _};
+use std::io::{self, StdoutLock, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 
@@ -62,8 +62,7 @@ pub fn run(args: &DemoArgs) -> Result<Outcome, CliError> {
         .enable_all()
         .build()
         .map_err(CliError::Start)?;
-    let report = runtime.block_on(visit(&stories, &sidecar.listen))?;
-    print(&report, args)?;
+    let report = runtime.block_on(visit(&stories, &sidecar.listen, args))?;
     if !args.once {
         runtime
             .block_on(tokio::signal::ctrl_c())
@@ -75,20 +74,6 @@ pub fn run(args: &DemoArgs) -> Result<Outcome, CliError> {
     } else {
         Outcome::No
     })
-}
-
-fn print(report: &Report<'_>, args: &DemoArgs) -> Result<(), CliError> {
-    let mut out = io::stdout().lock();
-    if args.json {
-        serde_json::to_writer_pretty(&mut out, report).map_err(CliError::Json)?;
-        return writeln!(out).map_err(CliError::Write);
-    }
-    let palette = Palette::of(&out);
-    report.print(&mut out, palette).map_err(CliError::Write)?;
-    if !args.once {
-        report.print_next_steps(&mut out).map_err(CliError::Write)?;
-    }
-    out.flush().map_err(CliError::Write)
 }
 
 /// The default ports where they are free, others where not.
@@ -137,16 +122,47 @@ impl Drop for SocketHome {
     }
 }
 
-/// Tells all stories over TCP, then sends a burst over each transport.
-async fn visit<'a>(stories: &'a [Story], listen: &Listen) -> Result<Report<'a>, CliError> {
+/// Tells all stories over TCP, then sends a burst over each transport; says what it saw as soon as it saw it.
+async fn visit<'a>(
+    stories: &'a [Story],
+    listen: &Listen,
+    args: &DemoArgs,
+) -> Result<Report<'a>, CliError> {
     let tcp = connect(&listen.grpc.to_string()).await?;
-    let auctions = tell_all(stories, tcp.clone()).await?;
-    let mut bursts = vec![burst_over("tcp", tcp).await?];
+    let mut report = Report::new(tell_all(stories, tcp.clone()).await?, listen);
+    if !args.json {
+        print(|out, palette| report.print_auctions(out, palette))?;
+    }
+    report.bursts.push(burst_over("tcp", tcp).await?);
     if let Some(socket) = &listen.socket {
         let unix = connect(&format!("unix://{}", socket.display())).await?;
-        bursts.push(burst_over("unix", unix).await?);
+        report.bursts.push(burst_over("unix", unix).await?);
     }
-    Ok(Report::new(auctions, bursts, listen))
+    if args.json {
+        print_json(&report)?;
+    } else {
+        print(|out, palette| report.print_bursts(out, palette))?;
+    }
+    if !args.json && !args.once {
+        print(|out, _| report.print_next_steps(out))?;
+    }
+    Ok(report)
+}
+
+fn print(
+    part: impl FnOnce(&mut StdoutLock<'_>, Palette) -> io::Result<()>,
+) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    let palette = Palette::of(&out);
+    part(&mut out, palette)
+        .and_then(|()| out.flush())
+        .map_err(CliError::Write)
+}
+
+fn print_json(report: &Report<'_>) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, report).map_err(CliError::Json)?;
+    writeln!(out).map_err(CliError::Write)
 }
 
 async fn tell_all(stories: &[Story], channel: Channel) -> Result<Vec<Told<'_>>, CliError> {

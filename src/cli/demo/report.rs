@@ -6,7 +6,7 @@ use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
 use super::burst::{Burst, CALLS};
-use super::story::Told;
+use super::story::{Expectation, Told};
 use crate::cli::latency::{Latencies, micros};
 use crate::cli::serve::Listen;
 use crate::cli::table::{Cell, Table};
@@ -17,7 +17,7 @@ use crate::cli::verdict_table::{bid_position, verdict_word};
 #[derive(Debug, Serialize)]
 pub(super) struct Report<'a> {
     auctions: Vec<Told<'a>>,
-    bursts: Vec<Burst>,
+    pub bursts: Vec<Burst>,
     listen: Addresses,
 }
 
@@ -30,7 +30,7 @@ struct Addresses {
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(auctions: Vec<Told<'a>>, bursts: Vec<Burst>, listen: &Listen) -> Self {
+    pub(super) fn new(auctions: Vec<Told<'a>>, listen: &Listen) -> Self {
         let listen = Addresses {
             grpc: listen.grpc.to_string(),
             unix: listen
@@ -41,7 +41,7 @@ impl<'a> Report<'a> {
         };
         Self {
             auctions,
-            bursts,
+            bursts: Vec::new(),
             listen,
         }
     }
@@ -51,14 +51,21 @@ impl<'a> Report<'a> {
         self.auctions.iter().all(Told::as_expected)
     }
 
-    /// Prints what was seen.
+    /// Prints each auction's verdict, and which of them nobody expected.
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub(super) fn print(&self, out: &mut impl Write, palette: Palette) -> io::Result<()> {
+    pub(super) fn print_auctions(&self, out: &mut impl Write, palette: Palette) -> io::Result<()> {
         self.auction_table().print(out, palette)?;
-        self.burst_table().print_below(out, palette)?;
         self.print_surprises(out, palette)
+    }
+
+    /// Prints what the bursts were like.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub(super) fn print_bursts(&self, out: &mut impl Write, palette: Palette) -> io::Result<()> {
+        self.burst_table().print_below(out, palette)
     }
 
     fn auction_table(&self) -> Table<5> {
@@ -102,15 +109,17 @@ impl<'a> Report<'a> {
     }
 
     fn print_surprises(&self, out: &mut impl Write, palette: Palette) -> io::Result<()> {
+        let mut table = Table::new(["NOT AS EXPECTED", "EXPECTED", "GATE", "REASON"]);
         for told in self.auctions.iter().filter(|told| !told.as_expected()) {
-            let expect = &told.story.expect;
-            let surprise = format!(
-                "{}: expected {} {} {}",
-                told.story.name, expect.verdict, expect.gate, expect.reason
-            );
-            writeln!(out, "\n{}", palette.paint(Tone::Bad, surprise.trim_end()))?;
+            let Expectation {
+                verdict,
+                gate,
+                reason,
+            } = &told.story.expect;
+            let name = Cell::toned(Tone::Bad, &told.story.name);
+            table.push([name, verdict.into(), gate.into(), reason.into()]);
         }
-        Ok(())
+        table.print_below(out, palette)
     }
 
     /// Prints where the sidecar serves on and what to try.
