@@ -35,7 +35,7 @@ mod tests {
     fn check_prints_the_verdict_then_gates_then_bids() {
         let said = Pair::bundled("12_one_of_three").check(&["--elapsed-us", "4200"]);
         let expected = "\
-FAIL nbr 0 (other bids may go out) policy # # us
+FAIL nbr 0 (not every bid was rejected) policy # # us
 
 GATE STATUS REASON LATENCY us
 ok tmaxGuard passed #

@@ -10,6 +10,7 @@ mod error;
 mod input;
 mod judge;
 mod latency;
+mod pairs;
 mod reply_json;
 mod table;
 mod tally;

@@ -37,12 +37,10 @@ fn headline(
     palette: Palette,
 ) -> io::Result<()> {
     let (tone, word) = verdict_word(reply.verdict());
-    write!(
-        out,
-        "{}  {}",
-        palette.paint(tone, word),
-        no_bid_reason(reply)
-    )?;
+    write!(out, "{}", palette.paint(tone, word))?;
+    if !reply.passed {
+        write!(out, "  {}", no_bid_reason(reply.nbr))?;
+    }
     write!(
         out,
         "  policy {}",
@@ -63,14 +61,13 @@ pub(super) const fn verdict_word(verdict: Verdict) -> (Tone, &'static str) {
     }
 }
 
-fn no_bid_reason(reply: &EvaluateResponse) -> String {
+fn no_bid_reason(nbr: u32) -> String {
     let name = NoBidReason::ALL
         .iter()
-        .find(|reason| reason.code() == reply.nbr)
+        .find(|reason| reason.code() == nbr)
         .map(|reason| reason.name());
-    match (reply.nbr, name) {
-        (0, _) if reply.passed => "nothing to hold back".to_owned(),
-        (0, _) => "nbr 0 (other bids may go out)".to_owned(),
+    match (nbr, name) {
+        (0, _) => "nbr 0 (not every bid was rejected)".to_owned(),
         (code, Some(name)) => format!("nbr {code} ({name})"),
         (code, None) => format!("nbr {code}"),
     }
