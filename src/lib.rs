@@ -1,7 +1,9 @@
 //! bidgate: the last check before a bid leaves the bidder.
+pub mod auction;
 pub mod cli;
 pub mod document;
 pub mod evaluate;
+pub mod gate;
 pub mod limits;
 pub mod openrtb;
 pub mod policy;

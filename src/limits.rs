@@ -14,6 +14,10 @@ pub const MESSAGE_BYTES_MAX: usize = 1 << 30;
 pub const DEPTH_MAX: u32 = 64;
 /// Gates of a policy: a finding names its gate in one byte.
 pub const GATES_MAX: usize = 64;
+/// Bytes of a configuration or policy file. A real one has a few kilobytes; this stops a wrong path early.
+pub const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
+/// Levels of nesting of a configuration or policy file: it is read recursively.
+pub const DOCUMENT_DEPTH_MAX: u32 = 32;
 
 const _: () = assert!(MESSAGE_BYTES_MAX < 1 << 31);
 const _: () = assert!(GATES_MAX <= 255);
@@ -33,6 +37,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: DEPTH_MAX, imps: 512, bids: 1024, block_list: 16384 }
+        Self {
+            depth: DEPTH_MAX,
+            imps: 512,
+            bids: 1024,
+            block_list: 16384,
+        }
     }
 }

@@ -21,7 +21,13 @@ pub enum Verdict {
 
 impl Verdict {
     /// Every verdict, in the order of the proto.
-    pub const ALL: [Self; 5] = [Self::Pass, Self::Fail, Self::NoBid, Self::NotEvaluated, Self::Error];
+    pub const ALL: [Self; 5] = [
+        Self::Pass,
+        Self::Fail,
+        Self::NoBid,
+        Self::NotEvaluated,
+        Self::Error,
+    ];
 
     /// The lower-case name used in metrics and reports.
     #[must_use]
@@ -53,7 +59,13 @@ pub enum GateStatus {
 
 impl GateStatus {
     /// Every status, in the order of the proto.
-    pub const ALL: [Self; 5] = [Self::Passed, Self::Failed, Self::Skipped, Self::Aborted, Self::TimedOut];
+    pub const ALL: [Self; 5] = [
+        Self::Passed,
+        Self::Failed,
+        Self::Skipped,
+        Self::Aborted,
+        Self::TimedOut,
+    ];
 
     /// The lower-case name used in metrics and reports.
     #[must_use]
@@ -89,7 +101,11 @@ impl GateOutcome {
     /// An outcome of which the time is not known yet.
     #[must_use]
     pub const fn new(status: GateStatus, reason: Option<Reason>) -> Self {
-        Self { status, reason, latency_ns: 0 }
+        Self {
+            status,
+            reason,
+            latency_ns: 0,
+        }
     }
 }
 
@@ -259,7 +275,9 @@ impl EvaluationError {
     pub const fn nbr(&self) -> NoBidReason {
         match self.code {
             ErrorCode::MalformedBidRequest => NoBidReason::InvalidRequest,
-            ErrorCode::MalformedBidResponse | ErrorCode::LimitExceeded | ErrorCode::InvalidArgument => NoBidReason::TechnicalError,
+            ErrorCode::MalformedBidResponse
+            | ErrorCode::LimitExceeded
+            | ErrorCode::InvalidArgument => NoBidReason::TechnicalError,
         }
     }
 }
@@ -279,7 +297,12 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in the order of the spec.
-    pub const ALL: [Self; 4] = [Self::MalformedBidRequest, Self::MalformedBidResponse, Self::LimitExceeded, Self::InvalidArgument];
+    pub const ALL: [Self; 4] = [
+        Self::MalformedBidRequest,
+        Self::MalformedBidResponse,
+        Self::LimitExceeded,
+        Self::InvalidArgument,
+    ];
 
     /// The code's name.
     #[must_use]

@@ -12,6 +12,7 @@ use crate::evaluate::{Call, Clock, Evaluator};
 use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::proto::EvaluateResponse;
+use crate::wire::EvaluationId;
 
 /// Which policy judges.
 #[derive(Args, Clone, Debug)]
@@ -76,7 +77,7 @@ impl Judge {
             .evaluator
             .evaluate(call, &self.policy, &WallClock::start());
         let total_ns = evaluation.total_ns;
-        evaluation.encode(self.evaluation_id, &mut self.encoded);
+        evaluation.encode(EvaluationId(self.evaluation_id), &mut self.encoded);
         Judged {
             encoded: &self.encoded,
             total_ns,

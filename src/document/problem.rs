@@ -4,12 +4,53 @@ use std::fmt;
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it stands: `bidgate.yaml:12:7`, `--timeout-ms` or `BIDGATE_TIMEOUT_MS`.
+    /// Where it stands: `bidgate.yaml:12:7`, `--policy-timeout-ms` or `BIDGATE_POLICY_TIMEOUT_MS`.
     pub place: String,
-    /// Path of the key: `policy.gates[3].max_price`.
+    /// Path of the key: `policy.gates[3].max_price`. Empty when the problem is with the document as a whole.
     pub path: String,
     /// What is wrong and what to do.
     pub message: String,
+}
+
+impl Problem {
+    /// A problem at a place.
+    pub fn new(
+        place: impl Into<String>,
+        path: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            place: place.into(),
+            path: path.into(),
+            message: message.into(),
+        }
+    }
+
+    /// The place to sort by: its name, then line and column as numbers.
+    pub(super) fn position(&self) -> (String, u32, u32) {
+        let mut parts = self.place.rsplitn(3, ':');
+        let column = parts.next().and_then(|column| column.parse().ok());
+        let line = parts.next().and_then(|line| line.parse().ok());
+        match (parts.next(), line, column) {
+            (Some(name), Some(line), Some(column)) => (name.to_owned(), line, column),
+            _ => (self.place.clone(), 0, 0),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            place,
+            path,
+            message,
+        } = self;
+        if path.is_empty() {
+            write!(f, "{place}: {message}")
+        } else {
+            write!(f, "{place}: {path}: {message}")
+        }
+    }
 }
 
 /// Everything that is wrong with a document; never empty when returned as an error.
@@ -17,12 +58,18 @@ pub struct Problem {
 pub struct Problems(pub Vec<Problem>);
 
 impl fmt::Display for Problems {
+    /// One problem a line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in &self.0 {
-            writeln!(f, "{}: {}: {}", problem.place, problem.path, problem.message)?;
-        }
-        Ok(())
+        self.0
+            .iter()
+            .try_for_each(|problem| writeln!(f, "{problem}"))
     }
 }
 
 impl std::error::Error for Problems {}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}

@@ -1,29 +1,423 @@
 //! One mapping of a document while it is read.
 use std::ops::RangeInclusive;
 
+use super::effective::Effective;
+use super::node::{Entry, Node, Value};
+use super::problem::Problem;
+use super::suggest::closest;
+use super::wanted::Wanted;
+
 /// One mapping of a document while it is read. Each getter names a key, its default and what it may be; a wrong
 /// value is recorded as a problem and the default returned, so that reading goes on and all problems come at once.
 /// What no getter asked for is an unknown key.
 #[derive(Debug)]
-pub struct Section;
+pub struct Section {
+    path: String,
+    node: Node,
+    asked: Vec<String>,
+    effective: Vec<(String, Effective)>,
+    problems: Vec<Problem>,
+}
 
 impl Section {
     /// A flag.
-    pub fn flag(&mut self, key: &str, default: bool) -> bool { let _ = key; default }
+    pub fn flag(&mut self, key: &str, default: bool) -> bool {
+        let read = |value: &Value| {
+            if let Value::Flag(flag) = value {
+                Some(*flag)
+            } else {
+                None
+            }
+        };
+        let flag = self.scalar(key, &Wanted::Flag, read).unwrap_or(default);
+        self.record(key, Effective::Flag(flag));
+        flag
+    }
+
     /// A whole number within `range`.
-    pub fn integer(&mut self, key: &str, default: u64, range: RangeInclusive<u64>) -> u64 { let _ = (key, range); default }
+    pub fn integer(&mut self, key: &str, default: u64, range: RangeInclusive<u64>) -> u64 {
+        let read = |value: &Value| match value {
+            Value::Integer(integer) => u64::try_from(*integer)
+                .ok()
+                .filter(|integer| range.contains(integer)),
+            Value::Null
+            | Value::Flag(_)
+            | Value::Number(_)
+            | Value::Text(_)
+            | Value::List(_)
+            | Value::Mapping(_) => None,
+        };
+        let integer = self
+            .scalar(key, &Wanted::Integer(range.clone()), read)
+            .unwrap_or(default);
+        self.record(key, Effective::Integer(integer.into()));
+        integer
+    }
+
     /// A finite number greater than 0.
-    pub fn positive(&mut self, key: &str, default: f64) -> f64 { let _ = key; default }
+    pub fn positive(&mut self, key: &str, default: f64) -> f64 {
+        let read = |value: &Value| finite(value).filter(|number| *number > 0.0);
+        let number = self.scalar(key, &Wanted::Positive, read).unwrap_or(default);
+        self.record(key, Effective::Number(number));
+        number
+    }
+
     /// A finite number of at least 0.
-    pub fn non_negative(&mut self, key: &str, default: f64) -> f64 { let _ = key; default }
-    /// One of a closed set of words.
-    pub fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)], default: T) -> T { let _ = (key, choices); default }
+    pub fn non_negative(&mut self, key: &str, default: f64) -> f64 {
+        // Adding 0 makes one zero of the two, so that they print and digest alike.
+        let read = |value: &Value| {
+            finite(value)
+                .filter(|number| *number >= 0.0)
+                .map(|number| number + 0.0)
+        };
+        let number = self
+            .scalar(key, &Wanted::NonNegative, read)
+            .unwrap_or(default);
+        self.record(key, Effective::Number(number));
+        number
+    }
+
+    /// One of a closed set of words. `default` is one of the choices.
+    pub fn choice<T: Copy + PartialEq>(
+        &mut self,
+        key: &str,
+        choices: &[(&str, T)],
+        default: T,
+    ) -> T {
+        let words = choices.iter().map(|(word, _)| *word).collect();
+        let named = |text: &str| {
+            choices
+                .iter()
+                .find(|(word, _)| *word == text)
+                .map(|(_, choice)| *choice)
+        };
+        let read = |value: &Value| text(value).and_then(named);
+        let choice = self
+            .scalar(key, &Wanted::Choice(words), read)
+            .unwrap_or(default);
+        let word = choices
+            .iter()
+            .find(|(_, candidate)| *candidate == choice)
+            .map_or("", |(word, _)| *word);
+        self.record(key, Effective::Text(word.to_owned()));
+        choice
+    }
+
     /// A string.
-    pub fn string(&mut self, key: &str, default: &str) -> String { let _ = key; default.to_owned() }
+    pub fn string(&mut self, key: &str, default: &str) -> String {
+        self.optional_string(key).unwrap_or_else(|| {
+            self.record(key, Effective::Text(default.to_owned()));
+            default.to_owned()
+        })
+    }
+
+    /// A string that need not be there, and has no default.
+    pub fn optional_string(&mut self, key: &str) -> Option<String> {
+        let string = self.scalar(key, &Wanted::Text, |value| text(value).map(str::to_owned))?;
+        self.record(key, Effective::Text(string.clone()));
+        Some(string)
+    }
+
     /// A list of strings; absent is empty.
-    pub fn strings(&mut self, key: &str) -> Vec<String> { let _ = key; Vec::new() }
-    /// A mapping from names to finite numbers greater than 0; absent is empty.
-    pub fn rates(&mut self, key: &str) -> Vec<(String, f64)> { let _ = key; Vec::new() }
-    /// Records that the value of `key` is not acceptable, and why.
-    pub fn reject(&mut self, key: &str, message: &str) { let _ = (key, message); }
+    pub fn strings(&mut self, key: &str) -> Vec<String> {
+        self.strings_or(key, &[])
+    }
+
+    /// A list of strings; absent is `default`.
+    pub fn strings_or(&mut self, key: &str, default: &[&str]) -> Vec<String> {
+        let strings: Vec<String> = match self.items(key) {
+            Some(items) => {
+                let items = items.iter().enumerate();
+                items
+                    .filter_map(|(index, item)| {
+                        self.listed_string(&format!("{key}[{index}]"), item)
+                    })
+                    .collect()
+            }
+            None => default.iter().map(|string| (*string).to_owned()).collect(),
+        };
+        self.record(
+            key,
+            Effective::List(strings.iter().cloned().map(Effective::Text).collect()),
+        );
+        strings
+    }
+
+    /// A mapping from names to finite numbers greater than 0, sorted by name; absent is empty.
+    pub fn rates(&mut self, key: &str) -> Vec<(String, f64)> {
+        let mut rates = Vec::new();
+        for Entry {
+            key: name, node, ..
+        } in self.entries(key)
+        {
+            match finite(&node.value).filter(|rate| *rate > 0.0) {
+                Some(rate) => rates.push((name, rate)),
+                None => self.mismatch(&format!("{key}.{name}"), &node, &Wanted::Positive),
+            }
+        }
+        rates.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let recorded = rates
+            .iter()
+            .map(|(name, rate)| (name.clone(), Effective::Number(*rate)));
+        self.record(key, Effective::Mapping(recorded.collect()));
+        rates
+    }
+
+    /// A mapping, read by `read`. Absent is an empty mapping: every key below is at its default.
+    pub fn section<T>(&mut self, key: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let entries = self.entries(key);
+        let place = self.node.nearest(key).place.clone();
+        let mut section = self.child(
+            key,
+            Node {
+                value: Value::Mapping(entries),
+                place,
+            },
+        );
+        let value = read(&mut section);
+        let effective = self.close(section);
+        self.record(key, effective);
+        value
+    }
+
+    /// A list of mappings, each read by `read`. Absent is one mapping for each of `default`, which holds that key
+    /// and text and nothing else.
+    pub fn list<T>(
+        &mut self,
+        key: &str,
+        default: &[(&str, &str)],
+        mut read: impl FnMut(&mut Self) -> T,
+    ) -> Vec<T> {
+        let items = self.items(key).unwrap_or_else(|| {
+            default
+                .iter()
+                .map(|entry| self.default_item(entry))
+                .collect()
+        });
+        let mut values = Vec::new();
+        let mut recorded = Vec::new();
+        for (index, item) in items.into_iter().enumerate() {
+            let key = format!("{key}[{index}]");
+            if !matches!(item.value, Value::Mapping(_)) {
+                self.mismatch(&key, &item, &Wanted::Mapping);
+                continue;
+            }
+            let mut section = self.child(&key, item);
+            values.push(read(&mut section));
+            recorded.push(self.close(section));
+        }
+        self.record(key, Effective::List(recorded));
+        values
+    }
+
+    /// True when the document says something about `key`.
+    #[must_use]
+    pub fn holds(&self, key: &str) -> bool {
+        self.node.entry(key).is_some()
+    }
+
+    /// True when `key` holds a mapping.
+    #[must_use]
+    pub fn holds_mapping(&self, key: &str) -> bool {
+        self.node
+            .entry(key)
+            .is_some_and(|entry| matches!(entry.node.value, Value::Mapping(_)))
+    }
+
+    /// Records that the value of `key` is not acceptable, and why. `key` may point into the value: `listen[1]`,
+    /// `rates.EUR`.
+    pub fn reject(&mut self, key: &str, message: &str) {
+        let place = self.node.nearest(key).place.clone();
+        self.problems
+            .push(Problem::new(place, self.path_of(key), message));
+    }
+
+    /// Accepts all keys not asked for, unread: for a mapping whose kind is unknown, which is problem enough.
+    pub fn skip_rest(&mut self) {
+        self.asked
+            .extend(self.node.entries().iter().map(|entry| entry.key.clone()));
+    }
+
+    /// What this mapping says so far: every key asked for, in that order, with defaults filled in.
+    #[must_use]
+    pub fn effective(&self) -> Effective {
+        Effective::Mapping(self.effective.clone())
+    }
+
+    /// The root mapping, with the problems that its text already has.
+    pub(super) fn root(node: Node, problems: Vec<Problem>) -> Self {
+        let mut root = Self {
+            path: String::new(),
+            node,
+            asked: Vec::new(),
+            effective: Vec::new(),
+            problems,
+        };
+        if !matches!(root.node.value, Value::Mapping(_) | Value::Null) {
+            let message = Wanted::Mapping.message(&root.node.value);
+            root.reject("", &message);
+        }
+        root
+    }
+
+    /// Ends the reading: reports the keys that nobody asked for.
+    pub(super) fn finish(mut self) -> (Effective, Vec<Problem>) {
+        let known = || self.asked.iter().map(String::as_str);
+        let unknown = self
+            .node
+            .entries()
+            .iter()
+            .filter(|entry| !known().any(|key| key == entry.key));
+        let unknown = unknown.map(|entry| {
+            let message = match closest(&entry.key, known().collect::<Vec<_>>()) {
+                Some(key) => format!("unknown key; did you mean `{key}`?"),
+                None => format!(
+                    "unknown key; known here: {}",
+                    known().collect::<Vec<_>>().join(", ")
+                ),
+            };
+            Problem::new(&entry.key_place, self.path_of(&entry.key), message)
+        });
+        let unknown: Vec<_> = unknown.collect();
+        self.problems.extend(unknown);
+        (Effective::Mapping(self.effective), self.problems)
+    }
+
+    /// The value of `key`, noted as asked for.
+    fn ask(&mut self, key: &str) -> Option<Node> {
+        if !self.asked.iter().any(|asked| asked == key) {
+            self.asked.push(key.to_owned());
+        }
+        self.node.entry(key).map(|entry| entry.node.clone())
+    }
+
+    fn record(&mut self, key: &str, value: Effective) {
+        match self
+            .effective
+            .iter_mut()
+            .find(|(recorded, _)| recorded == key)
+        {
+            Some((_, recorded)) => *recorded = value,
+            None => self.effective.push((key.to_owned(), value)),
+        }
+    }
+
+    fn scalar<T>(
+        &mut self,
+        key: &str,
+        wanted: &Wanted<'_>,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Option<T> {
+        let node = self.ask(key)?;
+        let value = read(&node.value);
+        if value.is_none() {
+            self.mismatch(key, &node, wanted);
+        }
+        value
+    }
+
+    fn listed_string(&mut self, key: &str, item: &Node) -> Option<String> {
+        let string = text(&item.value).map(str::to_owned);
+        if string.is_none() {
+            self.mismatch(key, item, &Wanted::Text);
+        }
+        string
+    }
+
+    /// The items of the list at `key`, if there is one.
+    fn items(&mut self, key: &str) -> Option<Vec<Node>> {
+        let node = self.ask(key)?;
+        if let Value::List(items) = node.value {
+            return Some(items);
+        }
+        self.mismatch(key, &node, &Wanted::List);
+        None
+    }
+
+    /// The entries of the mapping at `key`. One whose entries are all commented out is null, and is empty too.
+    fn entries(&mut self, key: &str) -> Vec<Entry> {
+        let Some(node) = self.ask(key) else {
+            return Vec::new();
+        };
+        match node.value {
+            Value::Mapping(entries) => entries,
+            Value::Null => Vec::new(),
+            Value::Flag(_)
+            | Value::Integer(_)
+            | Value::Number(_)
+            | Value::Text(_)
+            | Value::List(_) => {
+                self.mismatch(key, &node, &Wanted::Mapping);
+                Vec::new()
+            }
+        }
+    }
+
+    fn default_item(&self, (key, text): &(&str, &str)) -> Node {
+        let place = &self.node.place;
+        let node = Node::new(Value::Text((*text).to_owned()), place);
+        Node::new(
+            Value::Mapping(vec![Entry {
+                key: (*key).to_owned(),
+                key_place: place.clone(),
+                node,
+            }]),
+            place,
+        )
+    }
+
+    fn child(&self, key: &str, node: Node) -> Self {
+        Self {
+            path: self.path_of(key),
+            node,
+            asked: Vec::new(),
+            effective: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    fn close(&mut self, child: Self) -> Effective {
+        let (effective, problems) = child.finish();
+        self.problems.extend(problems);
+        effective
+    }
+
+    fn mismatch(&mut self, key: &str, node: &Node, wanted: &Wanted<'_>) {
+        self.problems.push(Problem::new(
+            &node.place,
+            self.path_of(key),
+            wanted.message(&node.value),
+        ));
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        match (self.path.is_empty(), key.is_empty()) {
+            (true, _) => key.to_owned(),
+            (false, true) => self.path.clone(),
+            (false, false) => format!("{}.{key}", self.path),
+        }
+    }
+}
+
+fn text(value: &Value) -> Option<&str> {
+    if let Value::Text(text) = value {
+        Some(text)
+    } else {
+        None
+    }
+}
+
+fn finite(value: &Value) -> Option<f64> {
+    let number = match value {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a number written without a fraction is meant as the nearest double"
+        )]
+        Value::Integer(integer) => *integer as f64,
+        Value::Number(number) => *number,
+        Value::Null | Value::Flag(_) | Value::Text(_) | Value::List(_) | Value::Mapping(_) => {
+            return None;
+        }
+    };
+    number.is_finite().then_some(number)
 }

@@ -1,9 +1,96 @@
 //! A string of a payload, by position.
 
-/// A string of a payload: a span of its bytes or, where the string had escapes, of the bytes they decode to.
-/// 8 bytes, no borrow: records that hold texts can be kept from call to call.
+/// Marks a text whose bytes stand in the decoded bytes, not in the payload.
+const DECODED: u32 = 1 << 31;
+
+/// A string or number of a payload: a span of its bytes or, where a string had escapes, of the bytes they decode
+/// to. 8 bytes, no borrow: records that hold texts are kept from call to call.
+///
+/// A text means something only to the [`Texts`] it came from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Text {
     start: u32,
     len: u32,
+}
+
+impl Text {
+    /// A span of the payload itself.
+    pub(crate) fn of_payload(start: usize, end: usize) -> Self {
+        Self {
+            start: narrow(start),
+            len: narrow(end.saturating_sub(start)),
+        }
+    }
+
+    /// A span of the decoded bytes.
+    pub(crate) fn of_decoded(start: usize, end: usize) -> Self {
+        Self {
+            start: narrow(start) | DECODED,
+            len: narrow(end.saturating_sub(start)),
+        }
+    }
+
+    /// The same text without `head` bytes in front and `tail` bytes at the end.
+    pub(crate) fn shortened(self, head: usize, tail: usize) -> Self {
+        Self {
+            start: self.start.saturating_add(narrow(head)),
+            len: self
+                .len
+                .saturating_sub(narrow(head))
+                .saturating_sub(narrow(tail)),
+        }
+    }
+
+    /// True when there is not a single byte.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.len == 0
+    }
+}
+
+/// Positions fit: `limits::MESSAGE_BYTES_MAX` is below 2^31.
+fn narrow(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(DECODED - 1)
+}
+
+/// The bytes that texts point into: a payload, and what its escaped strings decode to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Texts<'a> {
+    payload: &'a [u8],
+    decoded: &'a [u8],
+}
+
+impl<'a> Texts<'a> {
+    pub(crate) const fn new(payload: &'a [u8], decoded: &'a [u8]) -> Self {
+        Self { payload, decoded }
+    }
+
+    /// The bytes of `text`, valid UTF-8. Empty for a text of another payload that is out of range here.
+    #[must_use]
+    pub fn bytes(&self, text: Text) -> &'a [u8] {
+        let source = if text.start & DECODED == 0 {
+            self.payload
+        } else {
+            self.decoded
+        };
+        let start = (text.start & !DECODED) as usize;
+        source
+            .get(start..start + text.len as usize)
+            .unwrap_or_default()
+    }
+
+    /// The text as a string.
+    #[must_use]
+    pub fn str(&self, text: Text) -> &'a str {
+        std::str::from_utf8(self.bytes(text)).unwrap_or_default()
+    }
+
+    /// `text` without ASCII white space around it.
+    #[must_use]
+    pub fn trim(&self, text: Text) -> Text {
+        let bytes = self.bytes(text);
+        let head = bytes.len() - bytes.trim_ascii_start().len();
+        let tail = bytes.len() - bytes.trim_ascii_end().len();
+        text.shortened(head, tail)
+    }
 }

@@ -1,17 +1,163 @@
-//! The compiled rules.
-use crate::document::Problems;
+//! What the gates enforce: a document for people, compiled into rules for the hot path.
+
+use std::fmt;
+
+use crate::document::{Document, Effective, Problems, Section, closest};
+use crate::gate::{GATES, Gate, Row, TmaxGuard};
+use crate::limits::GATES_MAX;
 
 /// Compiled rules: immutable, shared by all workers, replaced whole.
-#[derive(Debug, Default)]
-pub struct Policy;
+pub struct Policy {
+    /// Whether the first failed gate ends the evaluation.
+    pub(crate) fail_fast: bool,
+    /// The evaluation's budget from the moment its message is complete.
+    pub(crate) timeout_ns: u64,
+    /// Runs first, whatever its place in the document.
+    pub(crate) tmax_guard: Option<TmaxGuard>,
+    /// The gates that judge bids, in the order in which they run.
+    pub(crate) gates: Vec<Box<dyn Gate>>,
+    names: Vec<&'static str>,
+    effective: Effective,
+    version: String,
+}
 
 impl Policy {
     /// Compiles a policy document (the mapping below `policy:` of spec: contract §5).
     ///
     /// # Errors
     /// Every problem of the document, each with its place and path.
-    pub fn from_yaml(text: &str, origin: &str) -> Result<Self, Problems> { let _ = (text, origin); Ok(Self) }
-    /// Digest of the effective policy.
+    pub fn from_yaml(text: &str, origin: &str) -> Result<Self, Problems> {
+        Document::parse(text, origin)?.read(Self::compile)
+    }
+
+    /// Compiles the mapping, recording what is wrong in it.
+    pub fn compile(section: &mut Section) -> Self {
+        let fail_fast = section.flag("fail_fast", true);
+        let timeout_ms = section.integer("timeout_ms", 15, 1..=60_000);
+        let mut compiling = Compiling::default();
+        let gates: Vec<_> = DEFAULT_ORDER.iter().map(|&name| ("name", name)).collect();
+        section.list("gates", &gates, |gate| compiling.gate(gate));
+        if compiling.gates.len() >= GATES_MAX {
+            section.reject("gates", &format!("more than {GATES_MAX} gates"));
+        }
+        let effective = section.effective();
+        let guard = compiling.tmax_guard.map(|_| TmaxGuard::NAME);
+        Self {
+            fail_fast,
+            timeout_ns: timeout_ms * 1_000_000,
+            tmax_guard: compiling.tmax_guard,
+            names: guard
+                .into_iter()
+                .chain(compiling.gates.iter().map(|(row, _)| row.name))
+                .collect(),
+            gates: compiling.gates.into_iter().map(|(_, gate)| gate).collect(),
+            version: effective.digest(),
+            effective,
+        }
+    }
+
+    /// The names of its gates in the order of a reply: `tmaxGuard` first, then in policy order.
     #[must_use]
-    pub fn version(&self) -> &str { "" }
+    pub fn gate_names(&self) -> &[&'static str] {
+        &self.names
+    }
+
+    /// The document with its defaults filled in.
+    #[must_use]
+    pub const fn effective(&self) -> &Effective {
+        &self.effective
+    }
+
+    /// Digest of the effective document: equal exactly when policies judge alike.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+}
+
+impl Default for Policy {
+    /// The six gates with their defaults.
+    fn default() -> Self {
+        Document::empty()
+            .read(Self::compile)
+            .unwrap_or_else(|_| Self {
+                fail_fast: true,
+                timeout_ns: 0,
+                tmax_guard: None,
+                gates: Vec::new(),
+                names: Vec::new(),
+                effective: Effective::Mapping(Vec::new()),
+                version: String::new(),
+            })
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("version", &self.version)
+            .field("gates", &self.names)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The gates of a policy without a `gates` list.
+const DEFAULT_ORDER: [&str; 6] = [
+    TmaxGuard::NAME,
+    "impidMatch",
+    "adomainVerify",
+    "bidSanity",
+    "audienceSafety",
+    "bcatCompliance",
+];
+
+/// The gates compiled so far.
+#[derive(Default)]
+struct Compiling {
+    tmax_guard: Option<TmaxGuard>,
+    gates: Vec<(&'static Row, Box<dyn Gate>)>,
+}
+
+impl Compiling {
+    fn gate(&mut self, options: &mut Section) {
+        let Some(name) = options.optional_string("name") else {
+            return reject(
+                options,
+                &format!("a gate needs a name: {}", known_names().join(", ")),
+            );
+        };
+        if self.has(&name) {
+            return reject(options, "the gate stands in the list already");
+        }
+        if name == TmaxGuard::NAME {
+            self.tmax_guard = Some(TmaxGuard::compile(options));
+        } else if let Some(row) = GATES.iter().find(|row| row.name == name) {
+            self.gates.push((row, (row.compile)(options)));
+        } else {
+            reject(options, &unknown(&name));
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        (name == TmaxGuard::NAME && self.tmax_guard.is_some())
+            || self.gates.iter().any(|(row, _)| row.name == name)
+    }
+}
+
+fn reject(options: &mut Section, message: &str) {
+    options.reject("name", message);
+    options.skip_rest();
+}
+
+fn unknown(name: &str) -> String {
+    match closest(name, known_names()) {
+        Some(known) => format!("unknown gate; did you mean `{known}`?"),
+        None => format!("unknown gate; known: {}", known_names().join(", ")),
+    }
+}
+
+fn known_names() -> Vec<&'static str> {
+    std::iter::once(TmaxGuard::NAME)
+        .chain(GATES.iter().map(|row| row.name))
+        .collect()
 }

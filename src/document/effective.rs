@@ -1,0 +1,207 @@
+//! A document as it was understood, defaults filled in.
+use std::fmt::{self, Write as _};
+
+use saphyr_parser::ScalarStyle;
+use sha2::{Digest as _, Sha256};
+
+use super::node::Value;
+use super::yaml::scalar;
+
+/// What a document means: every key that was asked for, with its value or its default.
+///
+/// There is one text for one meaning ([`Effective::to_yaml`]), whatever the document looked like.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effective {
+    /// True or false.
+    Flag(bool),
+    /// A whole number.
+    Integer(i128),
+    /// A finite number.
+    Number(f64),
+    /// A string.
+    Text(String),
+    /// Values in their order.
+    List(Vec<Self>),
+    /// Keys and values in the order they were asked for.
+    Mapping(Vec<(String, Self)>),
+}
+
+impl Effective {
+    /// The value at a key of a mapping.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        let Self::Mapping(entries) = self else {
+            return None;
+        };
+        entries
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value)
+    }
+
+    /// The items of a list; none of anything else.
+    #[must_use]
+    pub fn items(&self) -> &[Self] {
+        if let Self::List(items) = self {
+            items
+        } else {
+            &[]
+        }
+    }
+
+    /// The text, if this is one.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        if let Self::Text(text) = self {
+            Some(text)
+        } else {
+            None
+        }
+    }
+
+    /// YAML that parses back to this value: the canonical rendering.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        format!("{self}")
+    }
+
+    /// SHA-256 of the canonical rendering: the first 16 hexadecimal digits, enough to tell policies apart by eye.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let hash = Sha256::digest(self.to_yaml());
+        let mut digest = String::new();
+        for byte in hash.iter().take(DIGEST_BYTES) {
+            // Writing to a string cannot fail.
+            write!(digest, "{byte:02x}").unwrap_or_default();
+        }
+        digest
+    }
+}
+
+const DIGEST_BYTES: usize = 8;
+
+impl fmt::Display for Effective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mapping(entries) if !entries.is_empty() => write_mapping(f, entries, 0, ""),
+            Self::List(items) if !items.is_empty() => write_list(f, items, 0),
+            single => {
+                write_flow(f, single)?;
+                f.write_str("\n")
+            }
+        }
+    }
+}
+
+/// Writes one `key: value` a line. The first line begins with `lead`, which stands in for its indentation.
+fn write_mapping(
+    f: &mut fmt::Formatter<'_>,
+    entries: &[(String, Effective)],
+    indent: usize,
+    lead: &str,
+) -> fmt::Result {
+    for (position, (key, value)) in entries.iter().enumerate() {
+        match position {
+            0 => f.write_str(lead)?,
+            _ => write!(f, "{:indent$}", "")?,
+        }
+        write_text(f, key)?;
+        f.write_str(":")?;
+        write_below(f, value, indent)?;
+    }
+    Ok(())
+}
+
+fn write_list(f: &mut fmt::Formatter<'_>, items: &[Effective], indent: usize) -> fmt::Result {
+    for item in items {
+        write!(f, "{:indent$}-", "")?;
+        match item {
+            Effective::Mapping(entries) if !entries.is_empty() => {
+                write_mapping(f, entries, indent + INDENT, " ")?
+            }
+            other => write_below(f, other, indent)?,
+        }
+    }
+    Ok(())
+}
+
+/// Writes what follows a key or a dash: on the same line if it is short, else on the lines below.
+fn write_below(f: &mut fmt::Formatter<'_>, value: &Effective, indent: usize) -> fmt::Result {
+    match value {
+        Effective::Mapping(entries) if !entries.is_empty() => {
+            writeln!(f)?;
+            write!(f, "{:1$}", "", indent + INDENT)?;
+            write_mapping(f, entries, indent + INDENT, "")
+        }
+        Effective::List(items) if items.iter().any(is_nested) => {
+            writeln!(f)?;
+            write_list(f, items, indent + INDENT)
+        }
+        single => {
+            f.write_str(" ")?;
+            write_flow(f, single)?;
+            f.write_str("\n")
+        }
+    }
+}
+
+const INDENT: usize = 2;
+
+fn is_nested(value: &Effective) -> bool {
+    matches!(value, Effective::List(_) | Effective::Mapping(_))
+}
+
+/// Writes a value that stands on one line.
+fn write_flow(f: &mut fmt::Formatter<'_>, value: &Effective) -> fmt::Result {
+    match value {
+        Effective::Flag(flag) => write!(f, "{flag}"),
+        Effective::Integer(integer) => write!(f, "{integer}"),
+        // Debug keeps the fraction of 50.0, so that a number reads back as one.
+        Effective::Number(number) => write!(f, "{number:?}"),
+        Effective::Text(text) => write_text(f, text),
+        Effective::List(items) => {
+            f.write_str("[")?;
+            for (position, item) in items.iter().enumerate() {
+                f.write_str(if position == 0 { "" } else { ", " })?;
+                write_flow(f, item)?;
+            }
+            f.write_str("]")
+        }
+        Effective::Mapping(_) => f.write_str("{}"),
+    }
+}
+
+fn write_text(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    if is_plain(text) {
+        f.write_str(text)
+    } else {
+        write_quoted(f, text)
+    }
+}
+
+/// True for a word that no reader of YAML, 1.1 or 1.2, takes for anything but this text.
+fn is_plain(text: &str) -> bool {
+    let begins = text.starts_with(|first: char| first.is_ascii_alphabetic());
+    let simple = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'));
+    let word = ["y", "n", "yes", "no", "on", "off"]
+        .iter()
+        .any(|word| word.eq_ignore_ascii_case(text));
+    begins && simple && !word && matches!(scalar(text, ScalarStyle::Plain), Value::Text(_))
+}
+
+fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    f.write_str("\"")?;
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => write!(f, "\\{c}")?,
+            '\n' => f.write_str("\\n")?,
+            '\t' => f.write_str("\\t")?,
+            ' '..='~' => f.write_char(c)?,
+            c if c.is_alphanumeric() => f.write_char(c)?,
+            c => write!(f, "\\U{:08x}", u32::from(c))?,
+        }
+    }
+    f.write_str("\"")
+}

@@ -1,0 +1,149 @@
+//! The tree of a document.
+use std::fmt;
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) value: Value,
+    /// `file:line:column`, or the name of the flag or variable that gave the value.
+    pub(super) place: String,
+}
+
+/// What a document can say.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Null,
+    Flag(bool),
+    /// Wide enough for every `u64` and its negation.
+    Integer(i128),
+    Number(f64),
+    Text(String),
+    List(Vec<Node>),
+    /// In document order; no key stands twice.
+    Mapping(Vec<Entry>),
+}
+
+/// A key of a mapping and its value.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) key_place: String,
+    pub(super) node: Node,
+}
+
+impl Node {
+    pub(super) fn new(value: Value, place: &str) -> Self {
+        Self {
+            value,
+            place: place.to_owned(),
+        }
+    }
+
+    /// The entries of a mapping; none of anything else.
+    pub(super) fn entries(&self) -> &[Entry] {
+        if let Value::Mapping(entries) = &self.value {
+            entries
+        } else {
+            &[]
+        }
+    }
+
+    pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries().iter().find(|entry| entry.key == key)
+    }
+
+    pub(super) fn remove(&mut self, key: &str) {
+        if let Value::Mapping(entries) = &mut self.value {
+            entries.retain(|entry| entry.key != key);
+        }
+    }
+
+    /// Puts `node` at a path of mapping keys, making the mappings on the way.
+    ///
+    /// # Errors
+    /// The place of a value on the way that is not a mapping.
+    pub(super) fn put(&mut self, path: &str, node: Self) -> Result<(), String> {
+        let place = node.place.clone();
+        let mut node = Some(node);
+        let mut parent = self;
+        for key in path.split('.') {
+            parent = parent.entry_or_insert(key, &place)?;
+        }
+        if let Some(node) = node.take() {
+            *parent = node;
+        }
+        Ok(())
+    }
+
+    fn entry_or_insert(&mut self, key: &str, place: &str) -> Result<&mut Self, String> {
+        if matches!(self.value, Value::Null) {
+            self.value = Value::Mapping(Vec::new());
+        }
+        let Value::Mapping(entries) = &mut self.value else {
+            return Err(self.place.clone());
+        };
+        let position = entries
+            .iter()
+            .position(|entry| entry.key == key)
+            .unwrap_or(entries.len());
+        if position == entries.len() {
+            entries.push(Entry {
+                key: key.to_owned(),
+                key_place: place.to_owned(),
+                node: Self::new(Value::Null, place),
+            });
+        }
+        entries
+            .get_mut(position)
+            .map(|entry| &mut entry.node)
+            .ok_or_else(|| place.to_owned())
+    }
+
+    /// The node at a path such as `rates.EUR` or `listen[1]`, or the deepest one on the way that exists.
+    pub(super) fn nearest(&self, path: &str) -> &Self {
+        let mut node = self;
+        for step in path.split(['.', '[']) {
+            let next = match &node.value {
+                Value::List(items) => step
+                    .trim_end_matches(']')
+                    .parse()
+                    .ok()
+                    .and_then(|index: usize| items.get(index)),
+                Value::Mapping(_) => node.entry(step).map(|entry| &entry.node),
+                Value::Null
+                | Value::Flag(_)
+                | Value::Integer(_)
+                | Value::Number(_)
+                | Value::Text(_) => None,
+            };
+            let Some(next) = next else { break };
+            node = next;
+        }
+        node
+    }
+}
+
+impl fmt::Display for Value {
+    /// As a message names it; long text is cut.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("nothing"),
+            Self::Flag(flag) => write!(f, "{flag}"),
+            Self::Integer(integer) => write!(f, "{integer}"),
+            Self::Number(number) => write!(f, "{number:?}"),
+            Self::Text(text) if text.chars().nth(SHOWN_CHARS).is_some() => {
+                write!(
+                    f,
+                    "the text {:?}...",
+                    text.chars().take(SHOWN_CHARS).collect::<String>()
+                )
+            }
+            Self::Text(text) => write!(f, "the text {text:?}"),
+            Self::List(_) => f.write_str("a list"),
+            Self::Mapping(_) => f.write_str("a mapping"),
+        }
+    }
+}
+
+/// Characters of a text that a message shows: enough to recognise it, and the line stays short.
+const SHOWN_CHARS: usize = 40;

@@ -1,0 +1,75 @@
+//! What a key may hold, in words.
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use saphyr_parser::ScalarStyle;
+
+use super::node::Value;
+use super::suggest::closest;
+use super::yaml::scalar;
+
+/// What a key may hold.
+#[derive(Clone, Debug)]
+pub(super) enum Wanted<'a> {
+    Flag,
+    Integer(RangeInclusive<u64>),
+    Positive,
+    NonNegative,
+    Choice(Vec<&'a str>),
+    Text,
+    List,
+    Mapping,
+}
+
+impl Wanted<'_> {
+    /// The message for a value that is something else.
+    pub(super) fn message(&self, found: &Value) -> String {
+        format!("must be {self}, found {found}{}", self.advice(found))
+    }
+
+    fn advice(&self, found: &Value) -> String {
+        match (self, found) {
+            (Self::Choice(words), Value::Text(word)) => {
+                match closest(word, words.iter().copied()) {
+                    Some(word) => format!("; did you mean `{word}`?"),
+                    None => String::new(),
+                }
+            }
+            (
+                Self::Text | Self::Choice(_),
+                Value::Flag(_) | Value::Integer(_) | Value::Number(_),
+            ) => "; put it in quotes".to_owned(),
+            (
+                Self::Flag | Self::Integer(_) | Self::Positive | Self::NonNegative,
+                Value::Text(text),
+            ) if !matches!(scalar(text, ScalarStyle::Plain), Value::Text(_)) => {
+                "; remove the quotes".to_owned()
+            }
+            (Self::List, Value::Null) => {
+                "; write [] for an empty list or remove the key".to_owned()
+            }
+            (_, Value::Null) => "; give it a value or remove the key".to_owned(),
+            _ => String::new(),
+        }
+    }
+}
+
+impl fmt::Display for Wanted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => f.write_str("true or false"),
+            Self::Integer(range) => write!(
+                f,
+                "a whole number from {} to {}",
+                range.start(),
+                range.end()
+            ),
+            Self::Positive => f.write_str("a finite number above 0"),
+            Self::NonNegative => f.write_str("a finite number of at least 0"),
+            Self::Choice(words) => write!(f, "`{}`", words.join("` or `")),
+            Self::Text => f.write_str("a string"),
+            Self::List => f.write_str("a list"),
+            Self::Mapping => f.write_str("a mapping"),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! `bidSanity`: is the price a price, and one that somebody meant? (spec: gates, bidSanity)
+
+use super::{Gate, Judged, Sheet};
+use crate::auction::{Auction, JoinedBid};
+use crate::document::Section;
+use crate::openrtb::{Floor, Price, Rates, Text};
+use crate::verdict::{Detail, Reason};
+
+/// The rule, compiled. Money is CPM.
+#[derive(Debug)]
+pub(super) struct BidSanity {
+    max_floor_multiple: f64,
+    /// Floors below say nothing about what a bid may cost; in the floor's own currency.
+    min_floor: f64,
+    max_price: f64,
+    max_price_currency: Box<[u8]>,
+    rates: Rates,
+}
+
+/// A price may exceed the multiple of its floor by this share, for conversions round.
+const TOLERANCE: f64 = 1e-9;
+
+impl BidSanity {
+    pub(super) fn compile(options: &mut Section) -> Self {
+        Self {
+            max_floor_multiple: options.positive("max_floor_multiple", 50.0),
+            min_floor: options.non_negative("min_floor", 0.10),
+            max_price: options.positive("max_price", 5000.0),
+            max_price_currency: options
+                .string("max_price_cur", "USD")
+                .trim()
+                .as_bytes()
+                .into(),
+            rates: compile_rates(options),
+        }
+    }
+
+    fn verify(&self, auction: &Auction<'_>, bid: &JoinedBid<'_>) -> Result<(), Anomaly> {
+        let (price, written) = verify_price(bid.bid.price)?;
+        let currency = auction.response.price_currency();
+        if self
+            .rates
+            .convert(currency, &self.max_price_currency)
+            .is_some_and(|rate| price * rate > self.max_price)
+        {
+            return Err(Anomaly::Reject(Reason::PriceAboveCap, Detail::Bid(written)));
+        }
+        let Some((floor, floor_written, floor_currency)) = self.floor(auction, bid) else {
+            return Ok(());
+        };
+        let Some(rate) = self.rates.convert(currency, floor_currency) else {
+            return Err(Anomaly::NotComparable(Detail::Against(
+                written,
+                floor_written,
+            )));
+        };
+        if price * rate > floor * self.max_floor_multiple * (1.0 + TOLERANCE) {
+            let detail = Detail::Against(written, floor_written);
+            return Err(Anomaly::Reject(Reason::PriceAboveFloorMultiple, detail));
+        }
+        Ok(())
+    }
+
+    /// The floor to compare with: the deal's own if it has one, else the imp's. None when it says nothing.
+    fn floor<'a>(
+        &self,
+        auction: &Auction<'a>,
+        bid: &JoinedBid<'_>,
+    ) -> Option<(f64, Text, &'a [u8])> {
+        let of_deal = bid.deal().map(|deal| deal.floor).filter(is_positive);
+        let floor = of_deal.or_else(|| bid.imp.map(|imp| imp.floor))?;
+        let (value, written) = floor.value.filter(|&(value, _)| value >= self.min_floor)?;
+        Some((value, written, auction.request.currency(floor.currency)))
+    }
+}
+
+/// What is wrong with a price.
+enum Anomaly {
+    Reject(Reason, Detail),
+    NotComparable(Detail),
+}
+
+impl Gate for BidSanity {
+    fn judge(&self, auction: &Auction<'_>, sheet: &mut Sheet<'_>) -> Judged {
+        for bid in auction.bids() {
+            match self.verify(auction, &bid) {
+                Ok(()) => {}
+                Err(Anomaly::Reject(reason, detail)) => sheet.reject(&bid, reason, detail),
+                Err(Anomaly::NotComparable(detail)) => {
+                    sheet.note(&bid, Reason::CurrencyNotComparable, detail);
+                }
+            }
+        }
+        Judged::Bids
+    }
+}
+
+/// A finite price of at least 0, and how it is written.
+const fn verify_price(price: Price) -> Result<(f64, Text), Anomaly> {
+    match price {
+        Price::Absent => Err(Anomaly::Reject(Reason::PriceMissing, Detail::None)),
+        Price::NotANumber => Err(Anomaly::Reject(Reason::PriceNotANumber, Detail::None)),
+        Price::Number(value, written) if !value.is_finite() => Err(Anomaly::Reject(
+            Reason::PriceNotANumber,
+            Detail::Bid(written),
+        )),
+        Price::Number(value, written) if value < 0.0 => {
+            Err(Anomaly::Reject(Reason::PriceNegative, Detail::Bid(written)))
+        }
+        Price::Number(value, written) => Ok((value, written)),
+    }
+}
+
+fn is_positive(floor: &Floor) -> bool {
+    floor.value.is_some_and(|(value, _)| value > 0.0)
+}
+
+fn compile_rates(options: &mut Section) -> Rates {
+    let rates = options.rates("rates");
+    if rates.iter().any(|(code, rate)| {
+        code.trim().eq_ignore_ascii_case("USD") && (rate - 1.0).abs() > TOLERANCE
+    }) {
+        options.reject(
+            "rates",
+            "rates are in US dollars, so USD is 1: leave it out",
+        );
+    }
+    Rates::new(&rates)
+}

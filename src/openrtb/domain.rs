@@ -1,0 +1,289 @@
+//! Advertiser domains: what is a domain name that somebody could have registered, and what is not.
+
+use std::fmt;
+
+use idna::AsciiDenyList;
+use idna::uts46::{ErrorPolicy, Hyphens, ProcessingSuccess, Uts46};
+
+/// Why a name is not an advertiser's domain, in the order in which the rules are tried (spec: gates, adomainVerify).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DomainFault {
+    /// Not the form of a domain name.
+    Malformed,
+    /// An IPv4 address.
+    IpAddress,
+    /// A placeholder or a name below one.
+    Placeholder,
+    /// One label only.
+    SingleLabel,
+    /// Below a top-level domain that is reserved for other uses.
+    Reserved,
+    /// A public suffix: others register below it.
+    PublicSuffix,
+}
+
+/// The placeholders that every policy knows: names of examples, tests and the OpenRTB specification's own samples.
+pub const PLACEHOLDERS: [&str; 9] = [
+    "advertiserdomain.com",
+    "example.com",
+    "example.org",
+    "example.net",
+    "test.com",
+    "placeholder.com",
+    "localhost",
+    "foo.com",
+    "bar.com",
+];
+
+/// Top-level domains under which nobody advertises (RFC 2606, 6761, 6762, 7686; `internal`, `lan` by custom).
+const RESERVED: [&[u8]; 9] = [
+    b"test",
+    b"example",
+    b"invalid",
+    b"localhost",
+    b"local",
+    b"onion",
+    b"internal",
+    b"lan",
+    b"arpa",
+];
+
+/// Bytes of a whole name and of one label (RFC 1035 §2.3.4).
+const NAME_MAX: usize = 253;
+const LABEL_MAX: usize = 63;
+
+/// Judges one entry of `adomain`. `placeholders` are in [normal form](normalise).
+///
+/// Does not allocate, but for names of over 253 characters that are not ASCII.
+///
+/// # Errors
+/// The first rule that the entry breaks.
+pub fn verify(entry: &[u8], placeholders: &[Box<[u8]>]) -> Result<(), DomainFault> {
+    let name = entry.trim_ascii();
+    let name = name
+        .strip_suffix(b".")
+        .filter(|_| !name.is_empty())
+        .unwrap_or(name);
+    if entry.trim_ascii().is_empty() || name.iter().any(|&byte| is_foreign(byte)) {
+        return Err(DomainFault::Malformed);
+    }
+    if labels(name).all(|label| !label.is_empty() && label.iter().all(u8::is_ascii_digit)) {
+        return Err(DomainFault::IpAddress);
+    }
+    let mut ascii = AsciiName::default();
+    let name = ascii.of(name)?;
+    if !labels(name).all(is_label) {
+        return Err(DomainFault::Malformed);
+    }
+    if placeholders
+        .iter()
+        .any(|placeholder| is_or_is_below(name, placeholder))
+    {
+        return Err(DomainFault::Placeholder);
+    }
+    verify_registrable(name)
+}
+
+/// The form in which names are compared: lower case, A-labels, no trailing dot. None when it is not a domain name.
+#[must_use]
+pub fn normalise(name: &str) -> Option<Box<[u8]>> {
+    let name = name.trim_ascii();
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let mut ascii = AsciiName::default();
+    let name = ascii.of(name.as_bytes()).ok()?;
+    labels(name).all(is_label).then(|| name.into())
+}
+
+fn verify_registrable(name: &[u8]) -> Result<(), DomainFault> {
+    let top = labels(name).next_back().unwrap_or_default();
+    if top.len() == name.len() {
+        return Err(DomainFault::SingleLabel);
+    }
+    if RESERVED.contains(&top) {
+        return Err(DomainFault::Reserved);
+    }
+    match psl::suffix(name) {
+        Some(suffix)
+            if suffix.typ() == Some(psl::Type::Icann) && suffix.as_bytes().len() == name.len() =>
+        {
+            Err(DomainFault::PublicSuffix)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Bytes that stand in URLs, lists and addresses, never in a domain name.
+const fn is_foreign(byte: u8) -> bool {
+    matches!(byte, b'/' | b':' | b'@' | b'?' | b'#' | b',' | b'\\') || byte <= b' ' || byte == 0x7f
+}
+
+fn labels(name: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    name.split(|&byte| byte == b'.')
+}
+
+fn is_label(label: &[u8]) -> bool {
+    let hyphen = Some(&b'-');
+    (1..=LABEL_MAX).contains(&label.len())
+        && label
+            .iter()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        && label.first() != hyphen
+        && label.last() != hyphen
+}
+
+fn is_or_is_below(name: &[u8], placeholder: &[u8]) -> bool {
+    name.strip_suffix(placeholder)
+        .is_some_and(|below| below.is_empty() || below.ends_with(b"."))
+}
+
+/// Room for a name in lower case and A-labels. More does not fit, and need not: it is too long for a name.
+#[derive(Debug)]
+struct AsciiName {
+    bytes: [u8; NAME_MAX],
+    len: usize,
+}
+
+impl Default for AsciiName {
+    fn default() -> Self {
+        Self {
+            bytes: [0; NAME_MAX],
+            len: 0,
+        }
+    }
+}
+
+impl AsciiName {
+    /// Converts `name`: ASCII to lower case, everything else by UTS-46 (non-transitional, STD3).
+    /// Labels that claim to be A-labels are decoded to see whether they are.
+    fn of(&mut self, name: &[u8]) -> Result<&[u8], DomainFault> {
+        if name.is_ascii() && !labels(name).any(is_a_label) {
+            self.push(name)?;
+            self.bytes.make_ascii_lowercase();
+        } else {
+            self.convert(name)?;
+        }
+        self.bytes.get(..self.len).ok_or(DomainFault::Malformed)
+    }
+
+    fn convert(&mut self, name: &[u8]) -> Result<(), DomainFault> {
+        let converted = Uts46::new().process(
+            name,
+            AsciiDenyList::STD3,
+            Hyphens::CheckFirstLast,
+            ErrorPolicy::FailFast,
+            |_, _, _| false,
+            self,
+            None,
+        );
+        match converted {
+            Ok(ProcessingSuccess::WroteToSink) => Ok(()),
+            Ok(ProcessingSuccess::Passthrough) => self.push(name),
+            Err(_) => Err(DomainFault::Malformed),
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> Result<(), DomainFault> {
+        let end = self.len + bytes.len();
+        self.bytes
+            .get_mut(self.len..end)
+            .ok_or(DomainFault::Malformed)?
+            .copy_from_slice(bytes);
+        self.len = end;
+        Ok(())
+    }
+}
+
+fn is_a_label(label: &[u8]) -> bool {
+    label
+        .get(..4)
+        .is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"xn--"))
+}
+
+impl fmt::Write for AsciiName {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push(text.as_bytes()).or(Err(fmt::Error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DomainFault, normalise, verify};
+
+    fn verdict(entry: &str) -> Result<(), DomainFault> {
+        let placeholders: Vec<_> = super::PLACEHOLDERS
+            .iter()
+            .map(|&name| name.as_bytes().into())
+            .collect();
+        verify(entry.as_bytes(), &placeholders)
+    }
+
+    #[test]
+    fn names_that_advertisers_have_pass() {
+        for name in [
+            "ford.com",
+            "WWW.Ford.COM.",
+            " bbc.co.uk ",
+            "b\u{fc}cher.de",
+            "xn--bcher-kva.de",
+            "shop.newtld-xyz",
+            "github.io",
+            "fa\u{df}.de",
+        ] {
+            assert_eq!(verdict(name), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn each_rule_has_its_fault() {
+        use DomainFault as F;
+        let cases = [
+            ("", F::Malformed),
+            (".", F::Malformed),
+            ("https://a.com", F::Malformed),
+            ("a b.com", F::Malformed),
+            ("a_b.com", F::Malformed),
+            ("a..com", F::Malformed),
+            ("-a.com", F::Malformed),
+            ("xn--\u{fc}.com", F::Malformed),
+            ("xn--a-.com", F::Malformed),
+            ("a.com..", F::Malformed),
+            ("127.0.0.1", F::IpAddress),
+            ("12345", F::IpAddress),
+            ("127.0.0.1.", F::IpAddress),
+            ("example.com", F::Placeholder),
+            ("shop.EXAMPLE.com", F::Placeholder),
+            ("localhost", F::Placeholder),
+            ("\u{ff45}xample.com", F::Placeholder),
+            ("advertiser", F::SingleLabel),
+            ("com", F::SingleLabel),
+            ("foo.test", F::Reserved),
+            ("home.arpa", F::Reserved),
+            ("a.lan", F::Reserved),
+            ("co.uk", F::PublicSuffix),
+            ("com.br.", F::PublicSuffix),
+            ("foo.ck", F::PublicSuffix),
+        ];
+        for (name, fault) in cases {
+            assert_eq!(verdict(name), Err(fault), "{name}");
+        }
+        assert_eq!(verdict("notexample.com"), Ok(()));
+        assert_eq!(
+            verdict(&format!("{}.com", "a".repeat(64))),
+            Err(F::Malformed)
+        );
+        assert_eq!(verdict(&format!("{}com", "abcdefghi.".repeat(25))), Ok(()));
+        assert_eq!(
+            verdict(&format!("{}comm", "abcdefghi.".repeat(25))),
+            Err(F::Malformed)
+        );
+    }
+
+    #[test]
+    fn placeholders_are_normalised_as_names_are() {
+        assert_eq!(
+            normalise(" B\u{dc}CHER.de. ").as_deref(),
+            Some(&b"xn--bcher-kva.de"[..])
+        );
+        assert_eq!(normalise("a/b"), None);
+    }
+}

@@ -1,0 +1,285 @@
+//! Writes an `EvaluateResponse`.
+
+use std::io::Write as _;
+
+use crate::evaluate::{Evaluation, all_notes};
+use crate::limits::{DETAIL_BYTES, ECHOED_ID_BYTES};
+use crate::policy::Policy;
+use crate::verdict::{
+    Detail, ErrorCode, EvaluationError, Finding, GateOutcome, GateStatus, Payload, Reason, Verdict,
+};
+
+use super::WireError;
+
+/// Names one evaluation, across restarts and replicas: random bits of the worker, then a count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EvaluationId(pub u128);
+
+/// Bytes of either value in a detail that names two.
+const QUOTED_BYTES: usize = (DETAIL_BYTES - VERSUS.len()) / 2;
+const VERSUS: &[u8] = b" vs ";
+
+impl Evaluation<'_> {
+    /// Appends the reply, an encoded `bidgate.v1.EvaluateResponse`.
+    pub fn encode(&self, id: EvaluationId, reply: &mut Vec<u8>) {
+        let mut message = Message { bytes: reply };
+        message.id(1, id);
+        message.string(2, self.call.agent_id.as_bytes());
+        message.string(3, self.call.tool.as_bytes());
+        message.number(4, self.call.correlation_id);
+        message.flag(5, self.passed());
+        message.number(6, verdict_number(self.verdict));
+        for (name, outcome) in self.policy.gate_names().iter().zip(self.outcomes()) {
+            message.message(7, |message| message.gate_result(name, outcome));
+        }
+        for findings in self.findings_by_bid() {
+            message.message(8, |message| message.bid_result(self, findings));
+        }
+        message.double(9, milliseconds(self.total_ns));
+        message.timestamp(10, self.arrived_unix_us);
+        message.number(11, self.nbr().map_or(0, |nbr| nbr.code().into()));
+        if let Some(error) = &self.error {
+            message.message(12, |message| message.error(error));
+        }
+        message.string(13, self.policy.version().as_bytes());
+    }
+}
+
+/// Appends the reply to a message that is no call: what a stream answers where a single call gets `INVALID_ARGUMENT`
+/// (spec: contract §3).
+pub fn encode_refusal(
+    refused: WireError,
+    correlation_id: u64,
+    id: EvaluationId,
+    arrived_unix_us: u64,
+    policy: &Policy,
+    reply: &mut Vec<u8>,
+) {
+    let error = EvaluationError {
+        code: ErrorCode::InvalidArgument,
+        message: refused.message(),
+        byte_offset: 0,
+        payload: None,
+    };
+    let mut message = Message { bytes: reply };
+    message.id(1, id);
+    message.number(4, correlation_id);
+    message.number(6, verdict_number(Verdict::Error));
+    message.timestamp(10, arrived_unix_us);
+    message.number(11, error.nbr().code().into());
+    message.message(12, |message| message.error(&error));
+    message.string(13, policy.version().as_bytes());
+}
+
+/// A message while it is written. Values that are the default of their type are left out, as proto3 has it.
+struct Message<'b> {
+    bytes: &'b mut Vec<u8>,
+}
+
+impl Message<'_> {
+    fn gate_result(&mut self, name: &str, outcome: &GateOutcome) {
+        self.string(1, name.as_bytes());
+        self.number(2, status_number(outcome.status));
+        self.flag(3, outcome.status.passed());
+        self.flag(4, outcome.status == GateStatus::Skipped);
+        self.string(5, outcome.reason.map_or("", Reason::name).as_bytes());
+        self.double(6, milliseconds(outcome.latency_ns));
+    }
+
+    fn bid_result(&mut self, evaluation: &Evaluation<'_>, findings: &[Finding]) {
+        let (_, texts) = evaluation.texts();
+        let bid = findings
+            .first()
+            .and_then(|finding| evaluation.bids().get(finding.bid as usize));
+        let Some(bid) = bid else { return };
+        self.number(1, bid.seatbid_index.into());
+        self.number(2, bid.bid_index.into());
+        self.string(
+            3,
+            cut(bid.id.map_or(&[], |id| texts.bytes(id)), ECHOED_ID_BYTES),
+        );
+        self.string(
+            4,
+            cut(
+                bid.impid.map_or(&[], |impid| texts.bytes(impid)),
+                ECHOED_ID_BYTES,
+            ),
+        );
+        self.flag(5, all_notes(findings));
+        for finding in findings {
+            self.message(6, |message| message.finding(evaluation, finding));
+        }
+    }
+
+    fn finding(&mut self, evaluation: &Evaluation<'_>, finding: &Finding) {
+        let gate = evaluation
+            .policy
+            .gate_names()
+            .get(usize::from(finding.gate));
+        self.string(1, gate.map_or(&[], |gate| gate.as_bytes()));
+        self.string(2, finding.reason.name().as_bytes());
+        self.detail(3, evaluation, finding.detail);
+        if !finding.note {
+            self.number(
+                4,
+                finding
+                    .reason
+                    .loss_reason()
+                    .map_or(0, |loss| loss.code().into()),
+            );
+            self.number(
+                5,
+                finding
+                    .reason
+                    .nonbid_status()
+                    .map_or(0, |status| status.code().into()),
+            );
+        }
+        self.flag(6, finding.note);
+    }
+
+    fn detail(&mut self, field: u8, evaluation: &Evaluation<'_>, detail: Detail) {
+        let (request, response) = evaluation.texts();
+        match detail {
+            Detail::None => {}
+            Detail::Bid(value) => self.string(field, cut(response.bytes(value), DETAIL_BYTES)),
+            Detail::Against(value, other) => self.message(field, |message| {
+                message
+                    .bytes
+                    .extend_from_slice(cut(response.bytes(value), QUOTED_BYTES));
+                message.bytes.extend_from_slice(VERSUS);
+                message
+                    .bytes
+                    .extend_from_slice(cut(request.bytes(other), QUOTED_BYTES));
+            }),
+            Detail::Taxonomies(bid, list) => self.message(field, |message| {
+                // Writing to a vector cannot fail.
+                let _written = write!(message.bytes, "cattax {bid} vs {list}");
+            }),
+        }
+    }
+
+    fn error(&mut self, error: &EvaluationError) {
+        self.string(1, error.code.name().as_bytes());
+        self.string(2, error.message.as_bytes());
+        self.number(3, error.byte_offset.into());
+        self.string(4, error.payload.map_or("", Payload::name).as_bytes());
+    }
+
+    fn timestamp(&mut self, field: u8, unix_us: u64) {
+        self.message(field, |message| {
+            message.number(1, unix_us / 1_000_000);
+            message.number(2, unix_us % 1_000_000 * 1000);
+        });
+    }
+
+    /// 32 hexadecimal digits.
+    fn id(&mut self, field: u8, id: EvaluationId) {
+        let digits =
+            std::array::from_fn::<u8, 32, _>(|digit| hex_digit(id.0 >> (4 * (31 - digit))));
+        self.string(field, &digits);
+    }
+
+    fn flag(&mut self, field: u8, value: bool) {
+        self.number(field, value.into());
+    }
+
+    fn number(&mut self, field: u8, value: u64) {
+        if value != 0 {
+            self.tag(field, 0);
+            self.varint(value);
+        }
+    }
+
+    fn double(&mut self, field: u8, value: f64) {
+        if value.to_bits() != 0 {
+            self.tag(field, 1);
+            self.bytes.extend_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    fn string(&mut self, field: u8, value: &[u8]) {
+        if !value.is_empty() {
+            self.tag(field, 2);
+            self.varint(value.len() as u64);
+            self.bytes.extend_from_slice(value);
+        }
+    }
+
+    /// A nested message, or anything else whose length is known once it is written. The length is written in one
+    /// byte; the rare content that needs two moves up by one.
+    fn message(&mut self, field: u8, write: impl FnOnce(&mut Self)) {
+        self.tag(field, 2);
+        let start = self.bytes.len();
+        self.bytes.push(0);
+        write(self);
+        let len = self.bytes.len() - start - 1;
+        let mut prefix = [0; 10];
+        let prefix = varint(len as u64, &mut prefix);
+        self.bytes.splice(start..=start, prefix.iter().copied());
+    }
+
+    fn tag(&mut self, field: u8, wire_type: u8) {
+        self.bytes.push(field << 3 | wire_type);
+    }
+
+    fn varint(&mut self, value: u64) {
+        self.bytes.extend_from_slice(varint(value, &mut [0; 10]));
+    }
+}
+
+/// Seven bits a byte, the lowest first; all but the last with the top bit set.
+fn varint(mut value: u64, buffer: &mut [u8; 10]) -> &[u8] {
+    let mut len = 0;
+    for byte in buffer.iter_mut() {
+        *byte = (value & 0x7f) as u8 | 0x80;
+        value >>= 7;
+        len += 1;
+        if value == 0 {
+            *byte &= 0x7f;
+            break;
+        }
+    }
+    buffer.get(..len).unwrap_or_default()
+}
+
+fn hex_digit(value: u128) -> u8 {
+    *b"0123456789abcdef"
+        .get((value & 15) as usize)
+        .unwrap_or(&b'0')
+}
+
+/// `text` cut at a character boundary.
+fn cut(text: &[u8], max: usize) -> &[u8] {
+    if text.len() <= max {
+        return text;
+    }
+    let continues = |&end: &usize| text.get(end).is_some_and(|byte| byte & 0xc0 == 0x80);
+    let end = (0..=max).rev().find(|end| !continues(end)).unwrap_or(0);
+    text.get(..end).unwrap_or_default()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact up to 104 days")]
+fn milliseconds(ns: u64) -> f64 {
+    ns as f64 / 1e6
+}
+
+const fn verdict_number(verdict: Verdict) -> u64 {
+    match verdict {
+        Verdict::Pass => 1,
+        Verdict::Fail => 2,
+        Verdict::NoBid => 3,
+        Verdict::NotEvaluated => 4,
+        Verdict::Error => 5,
+    }
+}
+
+const fn status_number(status: GateStatus) -> u64 {
+    match status {
+        GateStatus::Passed => 1,
+        GateStatus::Failed => 2,
+        GateStatus::Skipped => 3,
+        GateStatus::Aborted => 4,
+        GateStatus::TimedOut => 5,
+    }
+}
