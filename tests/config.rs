@@ -5,9 +5,9 @@ mod tests {
     use std::ffi::OsString;
     use std::fs;
     use std::path::{Path, PathBuf};
-    use std::process::ExitCode;
     use std::time::Duration;
 
+    use bidgate::cli::Outcome;
     use bidgate::cli::policy::{self, PolicyCommand};
     use bidgate::config::{Config, Listen, LogFormat, ServeArgs};
     use bidgate::document::{Document, Problems};
@@ -451,11 +451,11 @@ mod tests {
     }
 
     fn success() -> String {
-        format!("{:?}", ExitCode::SUCCESS)
+        format!("{:?}", Outcome::Yes)
     }
 
     fn failure() -> String {
-        format!("{:?}", ExitCode::FAILURE)
+        format!("{:?}", Outcome::No)
     }
 
     fn samples() -> PathBuf {

@@ -1,13 +1,18 @@
 //! `bidgate policy`: checks and shows policies without serving.
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::{CliError, Outcome};
 use crate::config::{self, Config};
-use crate::document::{Document, Effective, Problems};
+use crate::document::{Document, Problems};
 use crate::policy::Policy;
+
+/// Shown below the help.
+pub const EXAMPLES: &str = "Examples:
+  bidgate policy validate bidgate.yaml
+  bidgate policy print > policy.yaml";
 
 /// What to do with a policy.
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -35,12 +40,13 @@ pub fn run(
     command: &PolicyCommand,
     out: &mut impl Write,
     err: &mut impl Write,
-) -> io::Result<ExitCode> {
+) -> Result<Outcome, CliError> {
     match command {
         PolicyCommand::Validate { file, json: false } => {
             report(open(file), out, err, |policy, out| {
                 writeln!(out, "ok {}", policy.version())?;
-                gates(policy).try_for_each(|gate| writeln!(out, "  {gate}"))
+                let mut gates = policy.gate_names().iter();
+                gates.try_for_each(|gate| writeln!(out, "  {gate}"))
             })
         }
         PolicyCommand::Validate { file, json: true } => report_json(open(file), out),
@@ -52,7 +58,7 @@ pub fn run(
 }
 
 /// The policy of a file: of a whole configuration, or bare. A bare policy has no key of a configuration.
-fn open(file: &Path) -> Result<Policy, Problems> {
+pub(super) fn open(file: &Path) -> Result<Policy, Problems> {
     let document = Document::open(file)?;
     if document.has_key(config::is_root_key) {
         let folder = file.parent().unwrap_or_else(|| Path::new(""));
@@ -76,40 +82,33 @@ fn report(
     out: &mut impl Write,
     err: &mut impl Write,
     show: impl FnOnce(&Policy, &mut dyn Write) -> io::Result<()>,
-) -> io::Result<ExitCode> {
+) -> Result<Outcome, CliError> {
     match policy {
-        Ok(policy) => show(&policy, out).map(|()| ExitCode::SUCCESS),
-        Err(problems) => write!(err, "{problems}").map(|()| ExitCode::FAILURE),
+        Ok(policy) => show(&policy, out).map(|()| Outcome::Yes),
+        Err(problems) => write!(err, "{problems}").map(|()| Outcome::No),
     }
+    .map_err(CliError::Write)
 }
 
-fn report_json(policy: Result<Policy, Problems>, out: &mut impl Write) -> io::Result<ExitCode> {
+fn report_json(
+    policy: Result<Policy, Problems>,
+    out: &mut impl Write,
+) -> Result<Outcome, CliError> {
     let (report, code) = match policy {
-        Ok(policy) => {
-            let gates: Vec<_> = gates(&policy).collect();
-            (
-                json!({ "ok": true, "policy_version": policy.version(), "gates": gates }),
-                ExitCode::SUCCESS,
-            )
-        }
+        Ok(policy) => (
+            json!({ "ok": true, "policy_version": policy.version(), "gates": policy.gate_names() }),
+            Outcome::Yes,
+        ),
         Err(Problems(problems)) => {
             let problems = problems
                 .iter()
                 .map(|p| json!({ "place": p.place, "path": p.path, "message": p.message }));
             (
                 json!({ "ok": false, "problems": problems.collect::<Vec<_>>() }),
-                ExitCode::FAILURE,
+                Outcome::No,
             )
         }
     };
-    writeln!(out, "{report}")?;
+    writeln!(out, "{report}").map_err(CliError::Write)?;
     Ok(code)
-}
-
-fn gates(policy: &Policy) -> impl Iterator<Item = &str> {
-    let gates = policy
-        .effective()
-        .get("gates")
-        .map_or(&[][..], Effective::items);
-    gates.iter().filter_map(|gate| gate.get("name")?.as_text())
 }
