@@ -5,7 +5,7 @@
 use crate::auction::Auction;
 use crate::gate::{Judged, Needles, Sheet};
 use crate::limits::Limits;
-use crate::openrtb::{Bid, BidRequest, BidResponse, Fault, FaultKind, NoBidReason, Texts};
+use crate::openrtb::{Bid, BidRequest, BidResponse, Fault, NoBidReason, Texts};
 use crate::policy::Policy;
 use crate::verdict::{
     ErrorCode, EvaluationError, Finding, GateOutcome, GateStatus, Payload, Reason, Verdict,
@@ -212,20 +212,15 @@ impl<C: Clock> Run<'_, C> {
 
 #[cold]
 fn unreadable(payload: Payload, fault: Fault) -> EvaluationError {
-    let (code, message) = match (fault.kind, payload) {
-        (FaultKind::Limit(message), _) => (ErrorCode::LimitExceeded, message),
-        (FaultKind::Malformed(message), Payload::BidRequest) => {
-            (ErrorCode::MalformedBidRequest, message)
-        }
-        (FaultKind::Malformed(message), Payload::BidResponse) => {
-            (ErrorCode::MalformedBidResponse, message)
-        }
+    let code = match payload {
+        _ if fault.what.is_limit() => ErrorCode::LimitExceeded,
+        Payload::BidRequest => ErrorCode::MalformedBidRequest,
+        Payload::BidResponse => ErrorCode::MalformedBidResponse,
     };
-    let byte_offset = u32::try_from(fault.at).unwrap_or(u32::MAX);
     EvaluationError {
         code,
-        message,
-        byte_offset,
+        message: fault.what.message(),
+        byte_offset: fault.at,
         payload: Some(payload),
     }
 }

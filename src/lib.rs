@@ -1,5 +1,7 @@
 //! bidgate: the last check before a bid leaves the bidder.
 pub mod auction;
+pub mod cli;
+pub mod config;
 pub mod document;
 pub mod evaluate;
 pub mod gate;

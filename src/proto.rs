@@ -4,13 +4,10 @@
 #![allow(
     missing_docs,
     unused_qualifications,
-    reason = "generated from the documented proto"
-)]
-#![allow(
     clippy::all,
-    clippy::allow_attributes,
-    clippy::allow_attributes_without_reason,
-    reason = "generated"
+    clippy::pedantic,
+    clippy::restriction,
+    reason = "generated from the documented proto"
 )]
 
 include!(concat!(env!("OUT_DIR"), "/bidgate.v1.rs"));

@@ -15,7 +15,10 @@ mod support;
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::collections::BTreeSet;
 
+    use bidgate::verdict::Reason;
+    use proptest::strategy::{Strategy as _, ValueTree as _};
     use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
     use serde_json::{Value, json};
 
@@ -45,6 +48,27 @@ mod tests {
             checked.map_err(|disagreement| TestCaseError::fail(disagreement.to_string()))
         });
         result.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    #[test]
+    fn generated_auctions_reach_every_reason() {
+        let mut runner = TestRunner::deterministic();
+        let mut reached = BTreeSet::from([Reason::Timeout.name()]);
+        for _ in 0..2000 {
+            let case = generate::case().new_tree(&mut runner).unwrap().current();
+            for answer in case.expected() {
+                reached.extend(answer.gates.iter().map(|gate| gate.reason));
+                reached.extend(answer.findings.iter().map(|finding| finding.reason));
+            }
+        }
+        let missed: Vec<_> = Reason::ALL
+            .iter()
+            .filter(|reason| !reached.contains(reason.name()))
+            .collect();
+        assert!(
+            missed.is_empty(),
+            "no generated auction is answered with {missed:?}"
+        );
     }
 
     #[test]

@@ -62,19 +62,17 @@ impl Effective {
     /// YAML that parses back to this value: the canonical rendering.
     #[must_use]
     pub fn to_yaml(&self) -> String {
-        format!("{self}")
+        self.to_string()
     }
 
     /// SHA-256 of the canonical rendering: the first 16 hexadecimal digits, enough to tell policies apart by eye.
     #[must_use]
     pub fn digest(&self) -> String {
         let hash = Sha256::digest(self.to_yaml());
-        let mut digest = String::new();
-        for byte in hash.iter().take(DIGEST_BYTES) {
-            // Writing to a string cannot fail.
-            write!(digest, "{byte:02x}").unwrap_or_default();
-        }
-        digest
+        hash.iter()
+            .take(DIGEST_BYTES)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 
@@ -82,14 +80,18 @@ const DIGEST_BYTES: usize = 8;
 
 impl fmt::Display for Effective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Mapping(entries) if !entries.is_empty() => write_mapping(f, entries, 0, ""),
-            Self::List(items) if !items.is_empty() => write_list(f, items, 0),
-            single => {
-                write_flow(f, single)?;
-                f.write_str("\n")
-            }
+        if let Self::Mapping(entries) = self
+            && !entries.is_empty()
+        {
+            return write_mapping(f, entries, 0, "");
         }
+        if let Self::List(items) = self
+            && !items.is_empty()
+        {
+            return write_list(f, items, 0);
+        }
+        write_flow(f, self)?;
+        f.write_str("\n")
     }
 }
 
@@ -115,11 +117,12 @@ fn write_mapping(
 fn write_list(f: &mut fmt::Formatter<'_>, items: &[Effective], indent: usize) -> fmt::Result {
     for item in items {
         write!(f, "{:indent$}-", "")?;
-        match item {
-            Effective::Mapping(entries) if !entries.is_empty() => {
-                write_mapping(f, entries, indent + INDENT, " ")?
-            }
-            other => write_below(f, other, indent)?,
+        if let Effective::Mapping(entries) = item
+            && !entries.is_empty()
+        {
+            write_mapping(f, entries, indent + INDENT, " ")?;
+        } else {
+            write_below(f, item, indent)?;
         }
     }
     Ok(())
@@ -127,22 +130,19 @@ fn write_list(f: &mut fmt::Formatter<'_>, items: &[Effective], indent: usize) ->
 
 /// Writes what follows a key or a dash: on the same line if it is short, else on the lines below.
 fn write_below(f: &mut fmt::Formatter<'_>, value: &Effective, indent: usize) -> fmt::Result {
-    match value {
-        Effective::Mapping(entries) if !entries.is_empty() => {
-            writeln!(f)?;
-            write!(f, "{:1$}", "", indent + INDENT)?;
-            write_mapping(f, entries, indent + INDENT, "")
-        }
-        Effective::List(items) if items.iter().any(is_nested) => {
-            writeln!(f)?;
-            write_list(f, items, indent + INDENT)
-        }
-        single => {
-            f.write_str(" ")?;
-            write_flow(f, single)?;
-            f.write_str("\n")
-        }
+    if let Effective::Mapping(entries) = value
+        && !entries.is_empty()
+    {
+        write!(f, "\n{:1$}", "", indent + INDENT)?;
+        return write_mapping(f, entries, indent + INDENT, "");
     }
+    if value.items().iter().any(is_nested) {
+        f.write_str("\n")?;
+        return write_list(f, value.items(), indent + INDENT);
+    }
+    f.write_str(" ")?;
+    write_flow(f, value)?;
+    f.write_str("\n")
 }
 
 const INDENT: usize = 2;

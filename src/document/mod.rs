@@ -70,14 +70,20 @@ impl Document {
     /// Overlays the key at `path`, such as `policy.timeout_ms`, with a value given as YAML text. `origin` is the flag
     /// or variable that said so. Text that is not YAML is reported by [`Document::read`].
     pub fn set(&mut self, path: &str, text: &str, origin: &str) {
-        match yaml::parse(
-            text,
-            &yaml::Origin::Setting { name: origin, path },
-            &mut self.problems,
-        ) {
+        match self.parse_setting(path, text, origin) {
             Ok(node) => self.put(path, node),
             Err(problems) => self.add_problems(problems),
         }
+    }
+
+    /// Overlays the key at `path` with a text, which need not be quoted: `0660` is the text of those four digits.
+    pub fn set_text(&mut self, path: &str, text: &str, origin: &str) {
+        let setting = yaml::Origin::Setting { name: origin, path };
+        let node = match yaml::parse(text, &setting, &mut Vec::new()) {
+            Ok(node) if matches!(node.value, Value::Text(_)) => node,
+            _ => Node::new(Value::Text(text.to_owned()), origin),
+        };
+        self.put(path, node);
     }
 
     /// Overlays the key at `path` with a list. Each text is a YAML list in brackets, or words with commas between.
@@ -91,11 +97,7 @@ impl Document {
                 );
                 continue;
             }
-            match yaml::parse(
-                text,
-                &yaml::Origin::Setting { name: origin, path },
-                &mut self.problems,
-            ) {
+            match self.parse_setting(path, text, origin) {
                 Ok(Node {
                     value: Value::List(listed),
                     ..
@@ -158,6 +160,11 @@ impl Document {
         } else {
             Err(Problems(problems))
         }
+    }
+
+    fn parse_setting(&mut self, path: &str, text: &str, origin: &str) -> Result<Node, Problems> {
+        let origin = yaml::Origin::Setting { name: origin, path };
+        yaml::parse(text, &origin, &mut self.problems)
     }
 
     fn put(&mut self, path: &str, node: Node) {

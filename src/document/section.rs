@@ -84,23 +84,27 @@ impl Section {
         choices: &[(&str, T)],
         default: T,
     ) -> T {
-        let words = choices.iter().map(|(word, _)| *word).collect();
-        let named = |text: &str| {
-            choices
-                .iter()
-                .find(|(word, _)| *word == text)
-                .map(|(_, choice)| *choice)
-        };
-        let read = |value: &Value| text(value).and_then(named);
-        let choice = self
-            .scalar(key, &Wanted::Choice(words), read)
-            .unwrap_or(default);
-        let word = choices
+        let default_word = choices
             .iter()
-            .find(|(_, candidate)| *candidate == choice)
+            .find(|(_, choice)| *choice == default)
             .map_or("", |(word, _)| *word);
+        let (word, choice) = self.chosen(key, choices).unwrap_or((default_word, default));
         self.record(key, Effective::Text(word.to_owned()));
         choice
+    }
+
+    /// One of a closed set of words, which must be there. None when it is absent or no such word: a problem either
+    /// way.
+    pub fn required_choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
+        if self.node.entry(key).is_none() {
+            self.reject(
+                key,
+                &format!("is missing; add one of {}", Wanted::choice(choices)),
+            );
+        }
+        let (word, choice) = self.chosen(key, choices)?;
+        self.record(key, Effective::Text(word.to_owned()));
+        Some(choice)
     }
 
     /// A string.
@@ -269,7 +273,7 @@ impl Section {
             .iter()
             .filter(|entry| !known().any(|key| key == entry.key));
         let unknown = unknown.map(|entry| {
-            let message = match closest(&entry.key, known().collect::<Vec<_>>()) {
+            let message = match closest(&entry.key, known()) {
                 Some(key) => format!("unknown key; did you mean `{key}`?"),
                 None => format!(
                     "unknown key; known here: {}",
@@ -300,6 +304,13 @@ impl Section {
             Some((_, recorded)) => *recorded = value,
             None => self.effective.push((key.to_owned(), value)),
         }
+    }
+
+    fn chosen<'c, T: Copy>(&mut self, key: &str, choices: &[(&'c str, T)]) -> Option<(&'c str, T)> {
+        let named = |text: &str| choices.iter().copied().find(|(word, _)| *word == text);
+        self.scalar(key, &Wanted::choice(choices), |value| {
+            text(value).and_then(named)
+        })
     }
 
     fn scalar<T>(

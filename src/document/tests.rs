@@ -1,3 +1,8 @@
+#![expect(
+    clippy::result_large_err,
+    reason = "the error of a property is not ours to shrink"
+)]
+
 use proptest::prelude::*;
 
 use super::*;
@@ -158,6 +163,18 @@ fn an_overlay_makes_the_mappings_it_needs_and_refuses_to_replace_others() {
         "{problems}"
     );
     assert!(problems.contains("--c-x: c.x: is not YAML: "), "{problems}");
+}
+
+#[test]
+fn a_required_choice_must_be_there() {
+    let choices = [("x", 1), ("y", 2), ("z", 3)];
+    let read_a = |text| read(text, |section| section.required_choice("a", &choices));
+    assert_eq!(read_a("a: y"), Ok(Some(2)));
+    assert_eq!(
+        read_a("{}").unwrap_err().to_string(),
+        "t:1:1: a: is missing; add one of `x`, `y` or `z`\n"
+    );
+    assert_eq!(read_a("a: w").unwrap_err().0.len(), 1);
 }
 
 #[test]

@@ -21,7 +21,11 @@ pub(super) enum Wanted<'a> {
     Mapping,
 }
 
-impl Wanted<'_> {
+impl<'a> Wanted<'a> {
+    pub(super) fn choice<T>(choices: &[(&'a str, T)]) -> Self {
+        Self::Choice(choices.iter().map(|(word, _)| *word).collect())
+    }
+
     /// The message for a value that is something else.
     pub(super) fn message(&self, found: &Value) -> String {
         format!("must be {self}, found {found}{}", self.advice(found))
@@ -66,7 +70,12 @@ impl fmt::Display for Wanted<'_> {
             ),
             Self::Positive => f.write_str("a finite number above 0"),
             Self::NonNegative => f.write_str("a finite number of at least 0"),
-            Self::Choice(words) => write!(f, "`{}`", words.join("` or `")),
+            Self::Choice(words) => match words.as_slice() {
+                [first @ .., last] if !first.is_empty() => {
+                    write!(f, "`{}` or `{last}`", first.join("`, `"))
+                }
+                words => write!(f, "`{}`", words.concat()),
+            },
             Self::Text => f.write_str("a string"),
             Self::List => f.write_str("a list"),
             Self::Mapping => f.write_str("a mapping"),

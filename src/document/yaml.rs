@@ -38,7 +38,7 @@ pub(super) fn parse(
         path,
         problems,
     };
-    reader.document().map_err(Problems::from)
+    reader.document()
 }
 
 struct Reader<'i, 'o> {
@@ -50,17 +50,16 @@ struct Reader<'i, 'o> {
 }
 
 impl<'i> Reader<'i, '_> {
-    fn document(&mut self) -> Result<Node, Problem> {
+    fn document(&mut self) -> Result<Node, Problems> {
         loop {
             let (event, span) = self.next()?;
-            match event {
-                Event::Nothing | Event::StreamStart | Event::DocumentStart(_) => {}
-                Event::StreamEnd => return Ok(self.empty(span)),
-                event => {
-                    let root = self.node(event, span, 0)?;
-                    self.end()?;
-                    return Ok(root);
-                }
+            if event == Event::StreamEnd {
+                return Ok(self.empty(span));
+            }
+            if !matches!(event, Event::StreamStart | Event::DocumentStart(_)) {
+                let root = self.node(event, span, 0)?;
+                self.end()?;
+                return Ok(root);
             }
         }
     }
@@ -77,31 +76,20 @@ impl<'i> Reader<'i, '_> {
         }
     }
 
-    fn end(&mut self) -> Result<(), Problem> {
+    fn end(&mut self) -> Result<(), Problems> {
         loop {
             let (event, span) = self.next()?;
-            match event {
-                Event::StreamEnd => return Ok(()),
-                Event::DocumentStart(_) => {
-                    return Err(self.problem(
-                        &span.start,
-                        "a second document begins here; keep one document in a file",
-                    ));
-                }
-                Event::Nothing
-                | Event::StreamStart
-                | Event::DocumentEnd
-                | Event::Alias(_)
-                | Event::Scalar(..)
-                | Event::SequenceStart(..)
-                | Event::SequenceEnd
-                | Event::MappingStart(..)
-                | Event::MappingEnd => {}
+            if event == Event::StreamEnd {
+                return Ok(());
+            }
+            if matches!(event, Event::DocumentStart(_)) {
+                let message = "a second document begins here; keep one document in a file";
+                return Err(self.problem(&span.start, message));
             }
         }
     }
 
-    fn node(&mut self, event: Event<'i>, span: Span, depth: u32) -> Result<Node, Problem> {
+    fn node(&mut self, event: Event<'i>, span: Span, depth: u32) -> Result<Node, Problems> {
         if depth > DOCUMENT_DEPTH_MAX {
             return Err(self.problem(
                 &span.start,
@@ -141,7 +129,7 @@ impl<'i> Reader<'i, '_> {
         Ok(Node { value, place })
     }
 
-    fn items(&mut self, depth: u32) -> Result<Vec<Node>, Problem> {
+    fn items(&mut self, depth: u32) -> Result<Vec<Node>, Problems> {
         let mut items = Vec::new();
         loop {
             match self.next()? {
@@ -154,7 +142,7 @@ impl<'i> Reader<'i, '_> {
         }
     }
 
-    fn entries(&mut self, depth: u32) -> Result<Vec<Entry>, Problem> {
+    fn entries(&mut self, depth: u32) -> Result<Vec<Entry>, Problems> {
         let mut entries: Vec<Entry> = Vec::new();
         loop {
             let (event, span) = self.next()?;
@@ -195,7 +183,7 @@ impl<'i> Reader<'i, '_> {
         event: Event<'i>,
         span: Span,
         depth: u32,
-    ) -> Result<Node, Problem> {
+    ) -> Result<Node, Problems> {
         let parent = self.path.len();
         self.path.push_str(step);
         let node = self.node(event, span, depth + 1)?;
@@ -203,7 +191,7 @@ impl<'i> Reader<'i, '_> {
         Ok(node)
     }
 
-    fn next(&mut self) -> Result<(Event<'i>, Span), Problem> {
+    fn next(&mut self) -> Result<(Event<'i>, Span), Problems> {
         match self.parser.next_event() {
             Some(Ok(event)) => Ok(event),
             Some(Err(error)) => Err(self.syntax(&error)),
@@ -211,19 +199,19 @@ impl<'i> Reader<'i, '_> {
         }
     }
 
-    fn refuse_tag(&self, tag: Option<&Tag>, span: &Span) -> Result<(), Problem> {
+    fn refuse_tag(&self, tag: Option<&Tag>, span: &Span) -> Result<(), Problems> {
         match tag {
             Some(_) => Err(self.problem(&span.start, "tags are not supported; remove it")),
             None => Ok(()),
         }
     }
 
-    fn syntax(&self, error: &ScanError) -> Problem {
+    fn syntax(&self, error: &ScanError) -> Problems {
         self.problem(error.marker(), &format!("is not YAML: {}", error.info()))
     }
 
-    fn problem(&self, marker: &Marker, message: &str) -> Problem {
-        Problem::new(self.place(marker), &self.path, message)
+    fn problem(&self, marker: &Marker, message: &str) -> Problems {
+        Problem::new(self.place(marker), &self.path, message).into()
     }
 
     fn place(&self, marker: &Marker) -> String {

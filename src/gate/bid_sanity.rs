@@ -68,7 +68,7 @@ impl BidSanity {
         bid: &JoinedBid<'_>,
     ) -> Option<(f64, Text, &'a [u8])> {
         let of_deal = bid.deal().map(|deal| deal.floor).filter(is_positive);
-        let floor = of_deal.or(bid.imp.map(|imp| imp.floor))?;
+        let floor = of_deal.or_else(|| bid.imp.map(|imp| imp.floor))?;
         let (value, written) = floor.value.filter(|&(value, _)| value >= self.min_floor)?;
         Some((value, written, auction.request.currency(floor.currency)))
     }
@@ -87,7 +87,7 @@ impl Gate for BidSanity {
                 Ok(()) => {}
                 Err(Anomaly::Reject(reason, detail)) => sheet.reject(&bid, reason, detail),
                 Err(Anomaly::NotComparable(detail)) => {
-                    sheet.note(&bid, Reason::CurrencyNotComparable, detail)
+                    sheet.note(&bid, Reason::CurrencyNotComparable, detail);
                 }
             }
         }

@@ -24,7 +24,7 @@ impl Gate for ImpidMatch {
             match bid.bid.impid.filter(|impid| !impid.is_empty()) {
                 None => sheet.reject(&bid, Reason::ImpidMissing, Detail::None),
                 Some(impid) if bid.imp.is_none() => {
-                    sheet.reject(&bid, Reason::ImpidUnknown, Detail::Bid(impid))
+                    sheet.reject(&bid, Reason::ImpidUnknown, Detail::Bid(impid));
                 }
                 Some(_) => {}
             }

@@ -103,9 +103,9 @@ impl<'s> Sheet<'s> {
     /// Rejects when `fails`, notes otherwise: for rules whose severity is an option.
     pub fn reject_if(&mut self, fails: bool, bid: &JoinedBid<'_>, reason: Reason, detail: Detail) {
         if fails {
-            self.reject(bid, reason, detail)
+            self.reject(bid, reason, detail);
         } else {
-            self.note(bid, reason, detail)
+            self.note(bid, reason, detail);
         }
     }
 

@@ -50,7 +50,7 @@ impl TmaxGuard {
     ) -> Result<(), Reason> {
         let given = call.tmax_ms.filter(|&tmax| tmax > 0).map(f64::from);
         let tmax_ms = given
-            .or(request_tmax_ms.filter(|&tmax| tmax > 0.0))
+            .or_else(|| request_tmax_ms.filter(|&tmax| tmax > 0.0))
             .ok_or(Reason::TmaxUnknown)?;
         let elapsed_us = elapsed_us(call, now_unix_us)?;
         // Strictly less: what is left may be all of the buffer.

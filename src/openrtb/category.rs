@@ -123,6 +123,7 @@ impl CategoryKey {
     }
 
     /// A number that spreads evenly over `0..1 << bits`.
+    #[expect(clippy::cast_possible_truncation, reason = "the top bits are few")]
     pub(crate) const fn spread(self, bits: u32) -> usize {
         (self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - bits)) as usize
     }

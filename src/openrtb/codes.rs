@@ -54,18 +54,60 @@ pub enum NonBidStatus {
 }
 
 impl LossReason {
+    /// Every loss reason in use, in the order of the list.
+    pub const ALL: [Self; 7] = [
+        Self::InternalError,
+        Self::ImpressionOpportunityExpired,
+        Self::InvalidBidResponse,
+        Self::InvalidAdvertiserDomain,
+        Self::MissingBidPrice,
+        Self::CreativeFiltered,
+        Self::CategoryExclusions,
+    ];
+
     /// The number on the wire.
     #[must_use]
     pub const fn code(self) -> u32 {
         self as u32
     }
+
+    /// The list's own words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InternalError => "Internal Error",
+            Self::ImpressionOpportunityExpired => "Impression Opportunity Expired",
+            Self::InvalidBidResponse => "Invalid Bid Response",
+            Self::InvalidAdvertiserDomain => "Invalid Advertiser Domain",
+            Self::MissingBidPrice => "Missing Bid Price",
+            Self::CreativeFiltered => "Creative Filtered",
+            Self::CategoryExclusions => "Category Exclusions",
+        }
+    }
 }
 
 impl NoBidReason {
+    /// Every no-bid reason in use, in the order of the list.
+    pub const ALL: [Self; 3] = [
+        Self::TechnicalError,
+        Self::InvalidRequest,
+        Self::InsufficientAuctionTime,
+    ];
+
     /// The number on the wire.
     #[must_use]
     pub const fn code(self) -> u32 {
         self as u32
+    }
+
+    /// The list's own words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TechnicalError => "Technical Error",
+            Self::InvalidRequest => "Invalid Request",
+            Self::InsufficientAuctionTime => "Insufficient Auction Time",
+        }
     }
 }
 

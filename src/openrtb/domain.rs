@@ -169,7 +169,7 @@ impl AsciiName {
         let converted = Uts46::new().process(
             name,
             AsciiDenyList::STD3,
-            Hyphens::Allow,
+            Hyphens::CheckFirstLast,
             ErrorPolicy::FailFast,
             |_, _, _| false,
             self,
@@ -201,7 +201,7 @@ fn is_a_label(label: &[u8]) -> bool {
 
 impl fmt::Write for AsciiName {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.push(text.as_bytes()).map_err(|_| fmt::Error)
+        self.push(text.as_bytes()).or(Err(fmt::Error))
     }
 }
 

@@ -16,20 +16,65 @@ pub(crate) enum Stepping {
     Balanced,
 }
 
-/// Why a payload cannot be read, and at which byte.
+/// Why a payload cannot be read, and at which byte. Small, for every step of a reader may return one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
-    pub(crate) kind: FaultKind,
-    pub(crate) at: usize,
+    pub(crate) what: What,
+    pub(crate) at: u32,
 }
 
-/// The two kinds of [`Fault`], each with what is wrong in words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FaultKind {
-    /// Not JSON, or JSON that receivers read differently.
-    Malformed(&'static str),
-    /// More than the configured limit.
-    Limit(&'static str),
+macro_rules! whats {
+    ($($what:ident = $message:literal,)*) => {
+        /// What is wrong with a payload.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum What {
+            $($what,)*
+        }
+
+        impl What {
+            /// What is wrong, in words.
+            pub(crate) const fn message(self) -> &'static str {
+                match self {
+                    $(Self::$what => $message,)*
+                }
+            }
+        }
+    };
+}
+
+whats! {
+    NotAnObject = "expected an object",
+    NotAString = "expected a string",
+    NotAValue = "expected a value",
+    NotAWord = "expected true, false or null",
+    NoDigit = "expected a digit",
+    NoColon = "expected a colon",
+    NoCommaOrBrace = "expected a comma or a closing brace",
+    NoCommaOrBracket = "expected a comma or a closing bracket",
+    WrongBracket = "the closing bracket does not match the opening one",
+    ControlCharacter = "a control character in a string",
+    UnknownEscape = "an unknown escape in a string",
+    NoHexDigits = "a \\u escape without four hex digits",
+    LoneSurrogate = "a lone surrogate in a string",
+    StrayBackslash = "a backslash outside a string",
+    InvalidUtf8 = "invalid UTF-8",
+    KeyTwice = "the key stands twice",
+    EndsTooEarly = "the payload ends too early",
+    TrailingBytes = "bytes after the end of the object",
+    TooDeep = "nested too deeply",
+    TooManyImps = "too many imps",
+    TooManyBids = "too many bids",
+    TooManyListEntries = "too many block-list entries",
+}
+
+impl What {
+    /// True for more than a configured limit; everything else is not JSON, or JSON that receivers read differently.
+    pub(crate) const fn is_limit(self) -> bool {
+        matches!(
+            self,
+            Self::TooDeep | Self::TooManyImps | Self::TooManyBids | Self::TooManyListEntries
+        )
+    }
 }
 
 pub(crate) type Read<T> = Result<T, Fault>;
@@ -104,11 +149,8 @@ pub(crate) fn read_payload<'p>(
     };
     let read = reader.root(root);
     match read {
-        Err(fault) if fault.at < valid => Err(fault),
-        _ if valid < payload.len() => Err(Fault {
-            kind: FaultKind::Malformed("invalid utf-8"),
-            at: valid,
-        }),
+        Err(fault) if (fault.at as usize) < valid => Err(fault),
+        _ if valid < payload.len() => Err(fault(What::InvalidUtf8, valid)),
         _ => read,
     }
 }
@@ -116,12 +158,12 @@ pub(crate) fn read_payload<'p>(
 impl<'p> Reader<'p> {
     fn root(&mut self, root: impl FnOnce(&mut Self) -> Read<()>) -> Read<()> {
         if self.peek() != Some(b'{') {
-            return Err(self.malformed("expected an object"));
+            return Err(self.fault(What::NotAnObject));
         }
         root(self)?;
         match self.peek() {
             None => Ok(()),
-            Some(_) => Err(self.malformed("bytes after the end of the object")),
+            Some(_) => Err(self.fault(What::TrailingBytes)),
         }
     }
 
@@ -145,14 +187,14 @@ impl<'p> Reader<'p> {
             match K::find(name) {
                 None => self.step()?,
                 Some(key) if seen & key.bit() != 0 => {
-                    return Err(malformed("the key stands twice", start));
+                    return Err(fault(What::KeyTwice, start));
                 }
                 Some(key) => {
                     seen |= key.bit();
                     member(self, key)?;
                 }
             }
-            more = self.another(b'}', "expected a comma or a closing brace")?;
+            more = self.another(b'}', What::NoCommaOrBrace)?;
         }
         self.depth -= 1;
         Ok(true)
@@ -168,7 +210,7 @@ impl<'p> Reader<'p> {
         let mut more = !self.take(b']');
         while more {
             element(self)?;
-            more = self.another(b']', "expected a comma or a closing bracket")?;
+            more = self.another(b']', What::NoCommaOrBracket)?;
         }
         self.depth -= 1;
         Ok(true)
@@ -234,7 +276,7 @@ impl<'p> Reader<'p> {
             Some(b't') => self.step_word(b"true"),
             Some(b'f') => self.step_word(b"false"),
             Some(b'n') => self.step_word(b"null"),
-            _ => Err(self.malformed("expected a value")),
+            _ => Err(self.fault(What::NotAValue)),
         }
     }
 
@@ -243,12 +285,14 @@ impl<'p> Reader<'p> {
         Texts::new(self.bytes, self.decoded)
     }
 
-    /// More than a limit allows, as seen at this place.
-    pub(crate) fn limit(&self, what: &'static str) -> Fault {
-        Fault {
-            kind: FaultKind::Limit(what),
-            at: self.at,
-        }
+    /// What is wrong at this place.
+    #[cold]
+    pub(crate) fn fault(&self, what: What) -> Fault {
+        let ended = self.at >= self.bytes.len() && !what.is_limit();
+        fault(
+            if ended { What::EndsTooEarly } else { what },
+            self.at.min(self.bytes.len()),
+        )
     }
 
     fn step_object(&mut self) -> Read<()> {
@@ -259,7 +303,7 @@ impl<'p> Reader<'p> {
             self.step_string()?;
             self.colon()?;
             self.step()?;
-            more = self.another(b'}', "expected a comma or a closing brace")?;
+            more = self.another(b'}', What::NoCommaOrBrace)?;
         }
         self.depth -= 1;
         Ok(())
@@ -276,7 +320,7 @@ impl<'p> Reader<'p> {
             .unwrap_or_default()
             .starts_with(word)
         {
-            return Err(self.malformed("expected true, false or null"));
+            return Err(self.fault(What::NotAWord));
         }
         self.at += word.len();
         Ok(())
@@ -303,7 +347,7 @@ impl<'p> Reader<'p> {
         let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         self.at += count;
         if count == 0 {
-            Err(self.malformed("expected a digit"))
+            Err(self.fault(What::NoDigit))
         } else {
             Ok(())
         }
@@ -333,14 +377,11 @@ impl<'p> Reader<'p> {
             let end = match rest.first_chunk::<64>() {
                 Some(block) => walk.block(block),
                 None if rest.is_empty() => {
-                    return Err(self.malformed("the payload ends inside a value"));
+                    return Err(self.fault(What::EndsTooEarly));
                 }
                 None => walk.block(&padded(rest)),
             };
-            match end.map_err(|fault| Fault {
-                at: self.at + fault.at,
-                ..fault
-            })? {
+            match end.map_err(|found| fault(found.what, self.at + found.at as usize))? {
                 Some(end) => {
                     self.at += end;
                     return Ok(());
@@ -362,7 +403,7 @@ impl<'p> Reader<'p> {
         if self.take(b':') {
             Ok(())
         } else {
-            Err(self.malformed("expected a colon"))
+            Err(self.fault(What::NoColon))
         }
     }
 
@@ -399,7 +440,7 @@ impl<'p> Reader<'p> {
         if self.take_byte(b'"') {
             Ok(())
         } else {
-            Err(self.malformed("expected a string"))
+            Err(self.fault(What::NotAString))
         }
     }
 
@@ -408,8 +449,8 @@ impl<'p> Reader<'p> {
         let start = self.at;
         match self.bytes.get(start) {
             Some(b'\\') => self.at += 2,
-            Some(_) => return Err(self.malformed("a control character in a string")),
-            None => return Err(self.malformed("the payload ends inside a string")),
+            Some(_) => return Err(self.fault(What::ControlCharacter)),
+            None => return Err(self.fault(What::EndsTooEarly)),
         }
         match self.bytes.get(start + 1) {
             Some(b'"') => Ok('"'),
@@ -421,7 +462,7 @@ impl<'p> Reader<'p> {
             Some(b'r') => Ok('\r'),
             Some(b't') => Ok('\t'),
             Some(b'u') => self.unicode_escape(start),
-            _ => Err(malformed("an unknown escape in a string", start)),
+            _ => Err(fault(What::UnknownEscape, start)),
         }
     }
 
@@ -444,7 +485,7 @@ impl<'p> Reader<'p> {
         char::decode_utf16([first].into_iter().chain(second))
             .next()
             .and_then(Result::ok)
-            .ok_or_else(|| malformed("a lone surrogate in a string", start))
+            .ok_or_else(|| fault(What::LoneSurrogate, start))
     }
 
     fn hex(&mut self, start: usize) -> Read<u16> {
@@ -456,12 +497,12 @@ impl<'p> Reader<'p> {
         });
         self.at += 4;
         unit.and_then(|unit| u16::try_from(unit).ok())
-            .ok_or_else(|| malformed("a \\u escape without four hex digits", start))
+            .ok_or_else(|| fault(What::NoHexDigits, start))
     }
 
     fn enter(&mut self) -> Read<()> {
         if self.depth == self.depth_max {
-            return Err(self.limit(TOO_DEEP));
+            return Err(self.fault(What::TooDeep));
         }
         self.depth += 1;
         self.at += 1;
@@ -469,7 +510,7 @@ impl<'p> Reader<'p> {
     }
 
     /// After a member or element: true when another one follows, false when `close` does.
-    fn another(&mut self, close: u8, expected: &'static str) -> Read<bool> {
+    fn another(&mut self, close: u8, expected: What) -> Read<bool> {
         match self.peek() {
             Some(b',') => {
                 self.at += 1;
@@ -479,7 +520,7 @@ impl<'p> Reader<'p> {
                 self.at += 1;
                 Ok(false)
             }
-            _ => Err(self.malformed(expected)),
+            _ => Err(self.fault(expected)),
         }
     }
 
@@ -493,25 +534,13 @@ impl<'p> Reader<'p> {
         self.at += usize::from(there);
         there
     }
-
-    #[cold]
-    fn malformed(&self, what: &'static str) -> Fault {
-        let what = if self.at < self.bytes.len() {
-            what
-        } else {
-            "the payload ends too early"
-        };
-        malformed(what, self.at.min(self.bytes.len()))
-    }
 }
 
-const TOO_DEEP: &str = "nested too deeply";
-
 #[cold]
-const fn malformed(what: &'static str, at: usize) -> Fault {
+fn fault(what: What, at: usize) -> Fault {
     Fault {
-        kind: FaultKind::Malformed(what),
-        at,
+        what,
+        at: u32::try_from(at).unwrap_or(u32::MAX),
     }
 }
 
@@ -557,19 +586,16 @@ impl Walk {
         self.in_string = 0_u64.wrapping_sub(strings >> 63);
         let stray = block.backslashes & !strings;
         if stray != 0 {
-            return Err(malformed(
-                "a backslash outside a string",
-                stray.trailing_zeros() as usize,
-            ));
+            return Err(fault(What::StrayBackslash, stray.trailing_zeros() as usize));
         }
         let mut brackets = (block.opening | block.closing) & !strings;
         while brackets != 0 {
             let at = brackets.trailing_zeros() as usize;
             let list = bytes.get(at).is_some_and(|byte| byte & 0x20 == 0);
             if block.opening >> at & 1 == 1 {
-                self.open(list, at)?
+                self.open(list, at)?;
             } else {
-                self.close(list, at)?
+                self.close(list, at)?;
             }
             if self.open == 0 {
                 return Ok(Some(at + 1));
@@ -581,10 +607,7 @@ impl Walk {
 
     fn open(&mut self, list: bool, at: usize) -> Read<()> {
         if self.depth + self.open == self.depth_max {
-            return Err(Fault {
-                kind: FaultKind::Limit(TOO_DEEP),
-                at,
-            });
+            return Err(fault(What::TooDeep, at));
         }
         self.open += 1;
         self.kinds = self.kinds << 1 | u64::from(list);
@@ -593,10 +616,7 @@ impl Walk {
 
     fn close(&mut self, list: bool, at: usize) -> Read<()> {
         if self.kinds & 1 != u64::from(list) {
-            return Err(malformed(
-                "the closing bracket does not match the opening one",
-                at,
-            ));
+            return Err(fault(What::WrongBracket, at));
         }
         self.open -= 1;
         self.kinds >>= 1;

@@ -17,7 +17,7 @@ mod text;
 pub use category::{CategoryKey, CategoryTaxonomy, TaxonomyTable};
 pub use codes::{LossReason, NoBidReason, NonBidStatus};
 pub use currency::{DEFAULT_CURRENCY, Rates};
-pub(crate) use json::{Fault, FaultKind};
+pub(crate) use json::Fault;
 pub use list::List;
 pub(crate) use request::BidRequest;
 pub use request::{BidRequestView, Content, Deal, Floor, Imp};

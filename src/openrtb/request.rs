@@ -1,7 +1,7 @@
 //! The bid request as the gates see it.
 
 use super::category::CategoryTaxonomy;
-use super::json::{Read, Reader, Stepping, keys, read_payload};
+use super::json::{Read, Reader, Stepping, What, keys, read_payload};
 use super::list::{List, Lists};
 use super::text::{Text, Texts};
 use crate::limits::Limits;
@@ -153,7 +153,7 @@ impl Reading<'_> {
             if reader.object(|reader, key| self.imp_member(&mut imp, reader, key))? {
                 self.imps.push(imp);
                 if self.imps.len() > self.limits.imps as usize {
-                    return Err(reader.limit("too many imps"));
+                    return Err(reader.fault(What::TooManyImps));
                 }
             }
             Ok(())
@@ -200,7 +200,7 @@ impl Reading<'_> {
         let list = self.lists.categories(reader)?;
         let entries = self.head.bcat.len() + self.head.acat.len() + list.len();
         if entries > self.limits.block_list as usize {
-            return Err(reader.limit("too many block-list entries"));
+            return Err(reader.fault(What::TooManyListEntries));
         }
         Ok(list)
     }

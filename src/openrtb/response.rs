@@ -1,7 +1,7 @@
 //! The bid response as the gates see it.
 
 use super::category::CategoryTaxonomy;
-use super::json::{Read, Reader, Stepping, keys, read_payload};
+use super::json::{Read, Reader, Stepping, What, keys, read_payload};
 use super::list::{List, Lists};
 use super::text::{Text, Texts};
 use crate::limits::Limits;
@@ -140,7 +140,7 @@ impl Reading<'_> {
             if reader.object(|reader, key| self.bid_member(&mut bid, reader, key))? {
                 self.bids.push(bid);
                 if self.bids.len() > self.limits.bids as usize {
-                    return Err(reader.limit("too many bids"));
+                    return Err(reader.fault(What::TooManyBids));
                 }
             }
             bid_index += 1;

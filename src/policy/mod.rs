@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::document::{Document, Effective, Problems, Section, closest};
+use crate::document::{Document, Effective, Problems, Section};
 use crate::gate::{GATES, Gate, Row, TmaxGuard};
 use crate::limits::GATES_MAX;
 
@@ -120,44 +120,26 @@ struct Compiling {
 
 impl Compiling {
     fn gate(&mut self, options: &mut Section) {
-        let Some(name) = options.optional_string("name") else {
-            return reject(
-                options,
-                &format!("a gate needs a name: {}", known_names().join(", ")),
-            );
-        };
-        if self.has(&name) {
-            return reject(options, "the gate stands in the list already");
-        }
-        if name == TmaxGuard::NAME {
-            self.tmax_guard = Some(TmaxGuard::compile(options));
-        } else if let Some(row) = GATES.iter().find(|row| row.name == name) {
-            self.gates.push((row, (row.compile)(options)));
-        } else {
-            reject(options, &unknown(&name));
+        let guard = (TmaxGuard::NAME, None);
+        let known: Vec<_> = std::iter::once(guard)
+            .chain(GATES.iter().map(|row| (row.name, Some(row))))
+            .collect();
+        match options.required_choice("name", &known) {
+            None => options.skip_rest(),
+            Some(chosen) if self.has(chosen) => {
+                options.reject("name", "the gate stands in the list already");
+                options.skip_rest();
+            }
+            Some(None) => self.tmax_guard = Some(TmaxGuard::compile(options)),
+            Some(Some(row)) => self.gates.push((row, (row.compile)(options))),
         }
     }
 
-    fn has(&self, name: &str) -> bool {
-        (name == TmaxGuard::NAME && self.tmax_guard.is_some())
-            || self.gates.iter().any(|(row, _)| row.name == name)
+    /// Whether the gate, none being tmaxGuard, is there already.
+    fn has(&self, gate: Option<&Row>) -> bool {
+        match gate {
+            None => self.tmax_guard.is_some(),
+            Some(row) => self.gates.iter().any(|(known, _)| known.name == row.name),
+        }
     }
-}
-
-fn reject(options: &mut Section, message: &str) {
-    options.reject("name", message);
-    options.skip_rest();
-}
-
-fn unknown(name: &str) -> String {
-    match closest(name, known_names()) {
-        Some(known) => format!("unknown gate; did you mean `{known}`?"),
-        None => format!("unknown gate; known: {}", known_names().join(", ")),
-    }
-}
-
-fn known_names() -> Vec<&'static str> {
-    std::iter::once(TmaxGuard::NAME)
-        .chain(GATES.iter().map(|row| row.name))
-        .collect()
 }

@@ -241,6 +241,7 @@ const DOMAINS: &[&str] = &[
     "\u{b}brand.com",
     "test.com",
     "brand.example",
+    "-m\u{fc}ller.de",
 ];
 
 fn categories() -> Value {

@@ -1,0 +1,140 @@
+//! `bidgate healthcheck`: for container probes and impatient people.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use clap::Args;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::error::{CliError, Named};
+use super::{Outcome, complain};
+
+/// Shown below the help of this command.
+pub const EXAMPLES: &str = "\
+Exit code: 0 it serves, 1 it does not, or did not answer within 2 seconds.
+
+Examples:
+  bidgate healthcheck
+  bidgate healthcheck --address unix:///run/bidgate/bidgate.sock
+  bidgate healthcheck --admin 127.0.0.1:8080";
+
+/// What `bidgate healthcheck` is told.
+#[derive(Args, Clone, Debug)]
+pub struct HealthcheckArgs {
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        help = "Where the sidecar speaks gRPC: http://host:port or unix:///path"
+    )]
+    #[arg(default_value = "http://127.0.0.1:50051")]
+    address: String,
+    /// Ask the admin port for readiness instead: host:port
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "address")]
+    admin: Option<String>,
+}
+
+/// Long enough for a loaded machine, shorter than any probe's own time limit.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// Asks once and says what came of it in one line.
+///
+/// # Errors
+/// When the runtime cannot be started, or standard output not written. A sidecar that cannot be reached is an answer.
+pub fn run(args: &HealthcheckArgs) -> Result<Outcome, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Start)?;
+    let asked = args.admin.as_ref().unwrap_or(&args.address);
+    let answer = runtime.block_on(async { tokio::time::timeout(DEADLINE, ask(args)).await });
+    match answer {
+        Ok(Ok(Health { serving: true, .. })) => {
+            writeln!(io::stdout(), "{asked}: serving").map_err(CliError::Write)?;
+            return Ok(Outcome::Yes);
+        }
+        Ok(Ok(Health { said, .. })) => complain(format_args!("{asked}: not serving: {said}")),
+        Ok(Err(error)) => complain(format_args!("{error}")),
+        Err(_elapsed) => complain(format_args!(
+            "{asked}: no answer within {} s",
+            DEADLINE.as_secs()
+        )),
+    }
+    Ok(Outcome::No)
+}
+
+/// What a sidecar says of itself.
+struct Health {
+    serving: bool,
+    said: String,
+}
+
+async fn ask(args: &HealthcheckArgs) -> Result<Health, CliError> {
+    match &args.admin {
+        Some(admin) => ask_admin(admin)
+            .await
+            .map_err(|cause| CliError::Read(Named::boxed(admin.as_str(), cause))),
+        None => ask_grpc(&args.address).await,
+    }
+}
+
+async fn ask_grpc(address: &str) -> Result<Health, CliError> {
+    let mut client = HealthClient::new(connect(address).await?);
+    let whole_server = HealthCheckRequest {
+        service: String::new(),
+    };
+    let reply = client
+        .check(whole_server)
+        .await
+        .map_err(|status| CliError::Call(Box::new(status)))?;
+    let status = reply.into_inner().status();
+    Ok(Health {
+        serving: status == ServingStatus::Serving,
+        said: status.as_str_name().to_owned(),
+    })
+}
+
+/// Connects to `http://host:port`, `unix:///path`, or `host:port` as configuration writes it.
+///
+/// # Errors
+/// When the address is none, or nobody listens there.
+pub(super) async fn connect(address: &str) -> Result<Channel, CliError> {
+    let is_complete = address.contains("://") || address.starts_with("unix:");
+    let complete = if is_complete {
+        address.to_owned()
+    } else {
+        format!("http://{address}")
+    };
+    let failed = |cause| CliError::Connect(Named::boxed(address, cause));
+    Endpoint::from_shared(complete)
+        .map_err(failed)?
+        .connect()
+        .await
+        .map_err(failed)
+}
+
+/// The status line is all that is asked for, so it is asked for by hand.
+async fn ask_admin(admin: &str) -> io::Result<Health> {
+    let mut stream = TcpStream::connect(admin).await?;
+    let request =
+        format!("GET /health/ready HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut reply = Vec::new();
+    stream
+        .take(ADMIN_REPLY_BYTES)
+        .read_to_end(&mut reply)
+        .await?;
+    let reply = String::from_utf8_lossy(&reply);
+    let status = reply.lines().next().unwrap_or_default();
+    Ok(Health {
+        serving: status.split(' ').nth(1) == Some("200"),
+        said: status.escape_debug().to_string(),
+    })
+}
+
+/// Bytes of the admin port's reply that are read; the status line is at its beginning.
+const ADMIN_REPLY_BYTES: u64 = 1 << 16;

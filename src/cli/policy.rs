@@ -1,0 +1,114 @@
+//! `bidgate policy`: checks and shows policies without serving.
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::{CliError, Outcome};
+use crate::config::{self, Config};
+use crate::document::{Document, Problems};
+use crate::policy::Policy;
+
+/// Shown below the help.
+pub const EXAMPLES: &str = "Examples:
+  bidgate policy validate bidgate.yaml
+  bidgate policy print > policy.yaml";
+
+/// What to do with a policy.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum PolicyCommand {
+    /// Check a policy file, or the policy of a configuration file; exit 1 if anything is wrong
+    Validate {
+        /// A policy, or a configuration with a policy: YAML
+        file: PathBuf,
+        /// Print the outcome as one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a policy as it judges, defaults filled in, as YAML
+    Print {
+        /// A policy, or a configuration with a policy [default: the built-in policy]
+        file: Option<PathBuf>,
+    },
+}
+
+/// Runs the command. Answers go to `out`, problems to `err`.
+///
+/// # Errors
+/// When `out` or `err` cannot be written to.
+pub fn run(
+    command: &PolicyCommand,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> Result<Outcome, CliError> {
+    match command {
+        PolicyCommand::Validate { file, json: false } => {
+            report(open(file), out, err, |policy, out| {
+                writeln!(out, "ok {}", policy.version())?;
+                let mut gates = policy.gate_names().iter();
+                gates.try_for_each(|gate| writeln!(out, "  {gate}"))
+            })
+        }
+        PolicyCommand::Validate { file, json: true } => report_json(open(file), out),
+        PolicyCommand::Print { file: Some(file) } => report(open(file), out, err, print),
+        PolicyCommand::Print { file: None } => {
+            report(Document::empty().read(Policy::compile), out, err, print)
+        }
+    }
+}
+
+/// The policy of a file: of a whole configuration, or bare. A bare policy has no key of a configuration.
+pub(super) fn open(file: &Path) -> Result<Policy, Problems> {
+    let document = Document::open(file)?;
+    if document.has_key(config::is_root_key) {
+        let folder = file.parent().unwrap_or_else(|| Path::new(""));
+        Config::from_document(document, folder).map(|config| config.policy)
+    } else {
+        document.read(Policy::compile)
+    }
+}
+
+fn print(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
+    write!(
+        out,
+        "# policy_version: {}\n{}",
+        policy.version(),
+        policy.effective().to_yaml()
+    )
+}
+
+fn report(
+    policy: Result<Policy, Problems>,
+    out: &mut impl Write,
+    err: &mut impl Write,
+    show: impl FnOnce(&Policy, &mut dyn Write) -> io::Result<()>,
+) -> Result<Outcome, CliError> {
+    match policy {
+        Ok(policy) => show(&policy, out).map(|()| Outcome::Yes),
+        Err(problems) => write!(err, "{problems}").map(|()| Outcome::No),
+    }
+    .map_err(CliError::Write)
+}
+
+fn report_json(
+    policy: Result<Policy, Problems>,
+    out: &mut impl Write,
+) -> Result<Outcome, CliError> {
+    let (report, code) = match policy {
+        Ok(policy) => (
+            json!({ "ok": true, "policy_version": policy.version(), "gates": policy.gate_names() }),
+            Outcome::Yes,
+        ),
+        Err(Problems(problems)) => {
+            let problems = problems
+                .iter()
+                .map(|p| json!({ "place": p.place, "path": p.path, "message": p.message }));
+            (
+                json!({ "ok": false, "problems": problems.collect::<Vec<_>>() }),
+                Outcome::No,
+            )
+        }
+    };
+    writeln!(out, "{report}").map_err(CliError::Write)?;
+    Ok(code)
+}

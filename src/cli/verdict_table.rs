@@ -1,0 +1,232 @@
+//! A reply as a person reads it: the verdict at a glance, then who decided what, then which bids and why.
+
+use std::io::{self, Write};
+
+use super::latency::{micros, micros_of_ms};
+use super::table::{Cell, Table};
+use super::terminal::{Palette, Tone, printable};
+use crate::openrtb::{LossReason, NoBidReason};
+use crate::proto::{BidResult, EvaluateResponse, Finding, GateResult, GateStatus, Verdict};
+
+/// Characters of an id that are shown.
+const ID_COLUMNS: usize = 24;
+/// Characters of a detail that are shown.
+const DETAIL_COLUMNS: usize = 48;
+/// Characters of a policy digest that tell policies apart.
+const DIGEST_COLUMNS: usize = 12;
+
+/// Prints the verdict on one auction.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub(super) fn print(
+    reply: &EvaluateResponse,
+    total_ns: u64,
+    out: &mut impl Write,
+    palette: Palette,
+) -> io::Result<()> {
+    headline(reply, total_ns, out, palette)?;
+    gates(&reply.gates).print_below(out, palette)?;
+    bids(&reply.bids).print_below(out, palette)
+}
+
+fn headline(
+    reply: &EvaluateResponse,
+    total_ns: u64,
+    out: &mut impl Write,
+    palette: Palette,
+) -> io::Result<()> {
+    let (tone, word) = verdict_word(reply.verdict());
+    write!(out, "{}", palette.paint(tone, word))?;
+    if !reply.passed {
+        write!(out, "  {}", no_bid_reason(reply.nbr))?;
+    }
+    write!(
+        out,
+        "  policy {}",
+        printable(&short_digest(&reply.policy_version), DIGEST_COLUMNS)
+    )?;
+    writeln!(out, "  {} us", micros(total_ns))
+}
+
+/// The verdict in capitals, and how it is meant.
+pub(super) const fn verdict_word(verdict: Verdict) -> (Tone, &'static str) {
+    match verdict {
+        Verdict::Pass => (Tone::Good, "PASS"),
+        Verdict::Fail => (Tone::Bad, "FAIL"),
+        Verdict::NoBid => (Tone::Quiet, "NO BID"),
+        Verdict::NotEvaluated => (Tone::Caution, "NOT EVALUATED"),
+        Verdict::Error => (Tone::Bad, "ERROR"),
+        Verdict::Unspecified => (Tone::Bad, "UNSPECIFIED"),
+    }
+}
+
+fn no_bid_reason(nbr: u32) -> String {
+    let name = NoBidReason::ALL
+        .iter()
+        .find(|reason| reason.code() == nbr)
+        .map(|reason| reason.name());
+    match (nbr, name) {
+        (0, _) => "nbr 0 (not every bid was rejected)".to_owned(),
+        (code, Some(name)) => format!("nbr {code} ({name})"),
+        (code, None) => format!("nbr {code}"),
+    }
+}
+
+/// The part of a digest that a person compares, without the name of its algorithm.
+fn short_digest(version: &str) -> String {
+    let digest = version.rsplit(':').next().unwrap_or(version);
+    digest.chars().take(DIGEST_COLUMNS).collect()
+}
+
+fn gates(results: &[GateResult]) -> Table<5> {
+    let mut table = Table::new(["", "GATE", "STATUS", "REASON", ">LATENCY us"]);
+    for result in results {
+        let (tone, mark, status) = gate_status(result.status());
+        table.push([
+            Cell::toned(tone, mark),
+            printable(&result.name, ID_COLUMNS).into(),
+            Cell::toned(tone, status),
+            printable(&result.reason, DETAIL_COLUMNS).into(),
+            Cell::toned(Tone::Quiet, micros_of_ms(result.latency_ms)),
+        ]);
+    }
+    table
+}
+
+/// How a gate ended: a mark for the eye, and the word.
+const fn gate_status(status: GateStatus) -> (Tone, &'static str, &'static str) {
+    match status {
+        GateStatus::Passed => (Tone::Good, "ok", "passed"),
+        GateStatus::Failed => (Tone::Bad, "x", "failed"),
+        GateStatus::Skipped => (Tone::Quiet, "-", "skipped"),
+        GateStatus::Aborted => (Tone::Quiet, ".", "aborted"),
+        GateStatus::TimedOut => (Tone::Bad, "x", "timed out"),
+        GateStatus::Unspecified => (Tone::Bad, "?", "unspecified"),
+    }
+}
+
+fn bids(results: &[BidResult]) -> Table<9> {
+    let mut table = Table::new([
+        "",
+        "BID",
+        "ID",
+        "IMPID",
+        "GATE",
+        "REASON",
+        "DETAIL",
+        "LOSS REASON",
+        "NON-BID",
+    ]);
+    for bid in results {
+        for finding in &bid.findings {
+            table.push(finding_row(bid, finding));
+        }
+    }
+    table
+}
+
+fn finding_row(bid: &BidResult, finding: &Finding) -> [Cell; 9] {
+    let (tone, mark) = if finding.note {
+        (Tone::Caution, "!")
+    } else {
+        (Tone::Bad, "x")
+    };
+    [
+        Cell::toned(tone, mark),
+        bid_position(bid).into(),
+        printable(&bid.bid_id, ID_COLUMNS).into(),
+        printable(&bid.impid, ID_COLUMNS).into(),
+        printable(&finding.gate, ID_COLUMNS).into(),
+        Cell::toned(tone, printable(&finding.reason, DETAIL_COLUMNS)),
+        printable(&finding.detail, DETAIL_COLUMNS).into(),
+        if finding.note {
+            "note".into()
+        } else {
+            loss_reason(finding.loss_reason).into()
+        },
+        if finding.note {
+            "".into()
+        } else {
+            finding.nonbid_status.to_string().into()
+        },
+    ]
+}
+
+/// Where a bid stands in its response: seatbid index, bid index.
+pub(super) fn bid_position(bid: &BidResult) -> String {
+    format!("{}/{}", bid.seatbid_index, bid.bid_index)
+}
+
+fn loss_reason(code: u32) -> String {
+    let name = LossReason::ALL
+        .iter()
+        .find(|reason| reason.code() == code)
+        .map(|reason| reason.name());
+    name.map_or_else(|| code.to_string(), |name| format!("{code} {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejected() -> EvaluateResponse {
+        let gate = |name: &str, status: GateStatus, reason: &str, latency_ms| GateResult {
+            name: name.to_owned(),
+            status: status.into(),
+            reason: reason.to_owned(),
+            latency_ms,
+            ..Default::default()
+        };
+        let finding =
+            |gate: &str, reason: &str, detail: &str, loss_reason, nonbid_status, note| Finding {
+                gate: gate.to_owned(),
+                reason: reason.to_owned(),
+                detail: detail.to_owned(),
+                loss_reason,
+                nonbid_status,
+                note,
+            };
+        let findings = vec![
+            finding("impidMatch", "impid_unknown", "9", 3, 102, false),
+            finding("bcatCompliance", "unknown_category", "", 0, 0, true),
+        ];
+        EvaluateResponse {
+            verdict: Verdict::Fail.into(),
+            nbr: 1,
+            policy_version: "sha256:0123456789abcdef".to_owned(),
+            gates: vec![
+                gate("tmaxGuard", GateStatus::Skipped, "start_unknown", 0.000_041),
+                gate("impidMatch", GateStatus::Failed, "impid_unknown", 0.000_310),
+                gate("bcatCompliance", GateStatus::Aborted, "", 0.0),
+            ],
+            bids: vec![BidResult {
+                bid_index: 1,
+                bid_id: "b-1".to_owned(),
+                impid: "9".to_owned(),
+                findings,
+                ..Default::default()
+            }],
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_rejected_auction_is_told_in_three_steps() {
+        let mut out = Vec::new();
+        print(&rejected(), 4_321, &mut out, Palette::PLAIN).unwrap();
+        let expected = "\
+FAIL  nbr 1 (Technical Error)  policy 0123456789ab  4.321 us
+
+   GATE            STATUS   REASON         LATENCY us
+-  tmaxGuard       skipped  start_unknown       0.041
+x  impidMatch      failed   impid_unknown       0.310
+.  bcatCompliance  aborted                      0.000
+
+   BID  ID   IMPID  GATE            REASON            DETAIL  LOSS REASON             NON-BID
+x  0/1  b-1  9      impidMatch      impid_unknown     9       3 Invalid Bid Response  102
+!  0/1  b-1  9      bcatCompliance  unknown_category          note
+";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}

@@ -1,0 +1,511 @@
+//! The command line as a person or a script meets it: the real binary, its output and its exit codes.
+#![cfg(test)]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use bidgate::proto::{DESCRIPTOR_SET, EvaluateResponse, Verdict};
+use prost_reflect::{DescriptorPool, DynamicMessage};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+mod tests {
+    use super::*;
+
+    #[test]
+    fn check_tells_pass_fail_and_error_apart_by_its_exit_code() {
+        assert_eq!(Pair::bundled("01_clean_display_bid").check(&[]).code(), 0);
+        assert_eq!(Pair::bundled("02_unknown_impid").check(&[]).code(), 1);
+        assert_eq!(Pair::bundled("10_malformed_response").check(&[]).code(), 2);
+    }
+
+    #[test]
+    fn check_passes_a_no_bid_in_each_of_its_forms() {
+        assert_eq!(Pair::bundled("09_no_bid").check(&[]).code(), 0);
+        assert_eq!(Pair::new(r#"{"id":"r","imp":[]}"#, "").check(&[]).code(), 0);
+        let pair = Pair::bundled("01_clean_display_bid");
+        let said = Said::of(bidgate(&["check", &pair.request()]));
+        assert_eq!((said.code(), said.headline()), (0, "NO BID"));
+    }
+
+    #[test]
+    fn check_prints_the_verdict_then_gates_then_bids() {
+        let said = Pair::bundled("12_one_of_three").check(&["--elapsed-us", "4200"]);
+        let expected = "\
+FAIL nbr 0 (not every bid was rejected) policy # # us
+
+GATE STATUS REASON LATENCY us
+ok tmaxGuard passed #
+ok impidMatch passed #
+x adomainVerify failed adomain_placeholder #
+. bidSanity aborted #
+. audienceSafety aborted #
+. bcatCompliance aborted #
+
+BID ID IMPID GATE REASON DETAIL LOSS REASON NON-BID
+x 0/1 b-1013 2 adomainVerify adomain_placeholder example.com 6 Invalid Advertiser Domain 350
+x 1/0 b-1014 2 adomainVerify adomain_ip_address 10.0.0.7 6 Invalid Advertiser Domain 350
+";
+        assert_eq!(without_measurements(&said.out), expected);
+    }
+
+    #[test]
+    fn output_that_is_no_terminal_is_plain_ascii() {
+        let response = r#"{"seatbid":[{"bid":[{"id":"\u001b[2Jb\u00fc","impid":"none"}]}]}"#;
+        let said = Pair::new(r#"{"id":"r","imp":[{"id":"1"}]}"#, response).check(&[]);
+        assert!(said.out.contains("impid_unknown"), "{}", said.out);
+        assert!(
+            said.out
+                .bytes()
+                .all(|byte| byte == b'\n' || matches!(byte, b' '..=b'~')),
+            "{}",
+            said.out
+        );
+    }
+
+    #[test]
+    fn check_points_at_the_place_that_does_not_parse() {
+        let response = "{\n  \"seatbid\": [}\n}";
+        let said = Pair::new(r#"{"id":"r","imp":[{"id":"1"}]}"#, response).check(&[]);
+        assert_eq!((said.code(), said.headline()), (2, "ERROR"));
+        assert!(
+            said.out.contains("malformed_bid_response: "),
+            "{}",
+            said.out
+        );
+        assert!(
+            said.out.contains("response.json:2:15 (byte 16)\n"),
+            "{}",
+            said.out
+        );
+        assert!(
+            said.out
+                .ends_with("   |   \"seatbid\": [}\n   |               ^\n"),
+            "{}",
+            said.out
+        );
+    }
+
+    #[test]
+    fn check_takes_one_payload_from_standard_input() {
+        let pair = Pair::bundled("02_unknown_impid");
+        let response = fs::read(pair.response()).unwrap();
+        assert_eq!(
+            Said::with_input(&["check", &pair.request(), "-"], &response).code(),
+            1
+        );
+        let twice = Said::with_input(&["check", "-", "-"], b"{}");
+        assert_eq!(twice.code(), 2);
+        assert!(twice.err.contains("cannot both be `-`"), "{}", twice.err);
+    }
+
+    #[test]
+    fn check_names_a_file_that_it_cannot_read_and_the_cause() {
+        let pair = Pair::bundled("01_clean_display_bid");
+        for args in [
+            ["check", "nowhere.json", &pair.response()],
+            ["check", &pair.request(), "nowhere.json"],
+        ] {
+            let said = Said::of(bidgate(&args));
+            assert_eq!(said.code(), 2);
+            assert!(
+                said.err.contains("cannot read nowhere.json: No such file"),
+                "{}",
+                said.err
+            );
+        }
+    }
+
+    #[test]
+    fn check_tells_what_is_wrong_with_a_policy_and_where() {
+        let pair = Pair::bundled("01_clean_display_bid");
+        let policy = pair.write("policy.yaml", "fail_fats: true\n");
+        let said = pair.check(&["--policy", &policy]);
+        assert_eq!(said.code(), 2);
+        assert!(said.err.contains("policy.yaml:1:1"), "{}", said.err);
+        assert!(said.err.contains("fail_fats"), "{}", said.err);
+    }
+
+    #[test]
+    fn check_judges_by_the_policy_it_is_given_bare_or_within_a_configuration() {
+        let pair = Pair::bundled("12_one_of_three");
+        let bare = pair.write("policy.yaml", "gates: [ { name: impidMatch } ]\n");
+        let whole = pair.write(
+            "bidgate.yaml",
+            "policy: { gates: [ { name: impidMatch } ] }\n",
+        );
+        assert_eq!(pair.check(&["--policy", &bare]).code(), 0);
+        assert_eq!(pair.check(&["--policy", &whole]).code(), 0);
+    }
+
+    #[test]
+    fn a_late_auction_passes_without_looking_like_a_pass() {
+        let said = Pair::bundled("08_late_auction").check(&["--elapsed-us", "118000"]);
+        assert_eq!((said.code(), said.headline()), (0, "NOT EVALUATED"));
+        let said =
+            Pair::bundled("08_late_auction").check(&["--elapsed-us", "118000", "--tmax-ms", "300"]);
+        assert_eq!((said.code(), said.headline()), (0, "PASS"));
+    }
+
+    #[test]
+    fn check_json_is_the_reply_of_the_rpc() {
+        let said = Pair::bundled("02_unknown_impid").check(&[
+            "--json",
+            "--tool",
+            "exchange",
+            "--agent-id",
+            "me",
+        ]);
+        assert_eq!(said.code(), 1);
+        let reply = reply_from_json(&said.out);
+        assert_eq!(
+            (reply.agent_id.as_str(), reply.tool.as_str()),
+            ("me", "exchange")
+        );
+        assert_eq!(
+            (reply.verdict(), reply.passed, reply.nbr),
+            (Verdict::Fail, false, 1)
+        );
+        assert_eq!(reply.bids[0].findings[0].reason, "impid_unknown");
+        assert!(
+            !reply.evaluation_id.is_empty()
+                && !reply.policy_version.is_empty()
+                && reply.timestamp.is_some()
+        );
+    }
+
+    #[test]
+    fn check_json_names_every_field_and_error_only_when_there_is_one() {
+        const ALWAYS: [&str; 12] = [
+            "agentId",
+            "bids",
+            "correlationId",
+            "evaluationId",
+            "gates",
+            "nbr",
+            "passed",
+            "policyVersion",
+            "timestamp",
+            "tool",
+            "totalLatencyMs",
+            "verdict",
+        ];
+        let passed: Value =
+            serde_json::from_str(&Pair::bundled("01_clean_display_bid").check(&["--json"]).out)
+                .unwrap();
+        let mut keys: Vec<_> = passed
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        keys.sort_unstable();
+        assert_eq!(keys, ALWAYS);
+        assert_eq!(
+            (&passed["correlationId"], &passed["nbr"]),
+            (&json!("0"), &json!(0))
+        );
+        let malformed: Value = serde_json::from_str(
+            &Pair::bundled("10_malformed_response")
+                .check(&["--json"])
+                .out,
+        )
+        .unwrap();
+        assert_eq!(malformed["error"]["code"], "malformed_bid_response");
+        assert_eq!(
+            (&malformed["gates"], &malformed["bids"]),
+            (&json!([]), &json!([]))
+        );
+    }
+
+    #[test]
+    fn replay_passes_over_a_bad_line_counts_it_and_says_so_in_the_end() {
+        let lines = [
+            ndjson("01_clean_display_bid"),
+            "{\"name\":".to_owned(),
+            ndjson("02_unknown_impid"),
+        ]
+        .join("\n");
+        let said = Said::with_input(&["replay", "-"], lines.as_bytes());
+        assert_eq!(said.code(), 2);
+        assert!(said.err.starts_with("standard input:2: "), "{}", said.err);
+        let told = without_measurements(&said.out);
+        for line in [
+            "PASS 1 50.0%",
+            "FAIL 1 50.0%",
+            "ERROR 0 0.0%",
+            "impidMatch 1 1 0 0 0",
+            "impidMatch impid_unknown 1",
+        ] {
+            assert!(
+                told.lines().any(|told| told == line),
+                "{line:?} is missing:\n{told}"
+            );
+        }
+        assert!(
+            told.contains("LATENCY us p50 p90 p99 p99.9 max\nevaluation # # # # #\n"),
+            "{told}"
+        );
+        assert!(told.ends_with("1 unusable line passed over\n"), "{told}");
+    }
+
+    #[test]
+    fn replay_json_prints_one_named_reply_a_line() {
+        let lines = ["01_clean_display_bid", "02_unknown_impid", "09_no_bid"].map(ndjson);
+        let said = Said::with_input(&["replay", "--json", "-"], lines.join("\n").as_bytes());
+        assert_eq!((said.code(), said.err.as_str()), (0, ""));
+        let replies: Vec<Value> = said
+            .out
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let told: Vec<_> = replies
+            .iter()
+            .map(|reply| {
+                (
+                    reply["name"].as_str().unwrap(),
+                    reply["verdict"].as_str().unwrap(),
+                )
+            })
+            .collect();
+        let expected = [
+            ("01_clean_display_bid", "VERDICT_PASS"),
+            ("02_unknown_impid", "VERDICT_FAIL"),
+            ("09_no_bid", "VERDICT_NO_BID"),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(replies[0]["agentId"], "replay");
+    }
+
+    #[test]
+    fn replay_judges_payloads_as_they_are_written() {
+        // Parsed and written again, the second `imp` would have won and nobody would know.
+        let line = r#"{"name":"twice","request":{"imp":[{"id":"1"}],"imp":[]},"response":{"seatbid":[{"bid":[{"impid":"1"}]}]}}"#;
+        let said = Said::with_input(&["replay", "--json", "-"], line.as_bytes());
+        let reply: Value = serde_json::from_str(&said.out).unwrap();
+        assert_eq!(reply["error"]["code"], "malformed_bid_request");
+        // A string is not a payload in quotes, it is a payload that is a string.
+        let line = r#"{"name":"string","request":{"imp":[]},"response":"{}"}"#;
+        let said = Said::with_input(&["replay", "--json", "-"], line.as_bytes());
+        let reply: Value = serde_json::from_str(&said.out).unwrap();
+        assert_eq!(reply["error"]["code"], "malformed_bid_response");
+    }
+
+    #[test]
+    fn replay_of_a_file_that_is_not_there_names_it() {
+        let said = Said::of(bidgate(&["replay", "nowhere.ndjson"]));
+        assert_eq!(said.code(), 2);
+        assert!(
+            said.err
+                .contains("cannot read nowhere.ndjson: No such file"),
+            "{}",
+            said.err
+        );
+    }
+
+    #[test]
+    fn healthcheck_of_nobody_fails_in_one_line() {
+        for args in [
+            ["healthcheck", "--address", "unix:///nowhere/bidgate.sock"],
+            ["healthcheck", "--admin", "127.0.0.1:1"],
+        ] {
+            let said = Said::of(bidgate(&args));
+            assert_eq!((said.code(), said.out.as_str()), (1, ""));
+            assert_eq!(said.err.lines().count(), 1, "{}", said.err);
+        }
+    }
+
+    #[test]
+    fn help_tells_what_each_command_does_and_shows_an_example() {
+        let help = Said::of(bidgate(&["--help"])).out;
+        for command in ["serve", "demo", "check", "replay", "policy", "healthcheck"] {
+            assert!(
+                help.lines()
+                    .any(|line| line.trim_start().starts_with(command)),
+                "{command} is missing:\n{help}"
+            );
+        }
+        for command in ["serve", "demo", "check", "replay", "healthcheck"] {
+            let said = Said::of(bidgate(&[command, "--help"]));
+            assert_eq!(said.code(), 0);
+            assert!(
+                said.out.contains(&format!("  bidgate {command}")),
+                "{}",
+                said.out
+            );
+        }
+        assert_eq!(
+            Said::of(bidgate(&["--version"])).out,
+            format!("bidgate {}\n", env!("CARGO_PKG_VERSION"))
+        );
+    }
+}
+
+/// A pair of payloads in files of their own.
+struct Pair(TempDir);
+
+impl Pair {
+    fn new(request: &str, response: &str) -> Self {
+        let pair = Self(TempDir::new().unwrap());
+        pair.write("request.json", request);
+        pair.write("response.json", response);
+        pair
+    }
+
+    /// One of the auctions that the demo tells.
+    fn bundled(name: &str) -> Self {
+        let story = Story::read(name);
+        Self::new(&story.request, &story.response)
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = self.0.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.into_os_string().into_string().unwrap()
+    }
+
+    fn request(&self) -> String {
+        self.file("request.json")
+    }
+
+    fn response(&self) -> String {
+        self.file("response.json")
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0
+            .path()
+            .join(name)
+            .into_os_string()
+            .into_string()
+            .unwrap()
+    }
+
+    fn check(&self, flags: &[&str]) -> Said {
+        let (request, response) = (self.request(), self.response());
+        Said::of(bidgate(
+            &[&["check", request.as_str(), response.as_str()], flags].concat(),
+        ))
+    }
+}
+
+/// The payloads of a bundled auction, as written.
+struct Story {
+    request: String,
+    response: String,
+}
+
+impl Story {
+    fn read(name: &str) -> Self {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("demo")
+            .join(format!("{name}.json"));
+        let fields: std::collections::BTreeMap<String, Box<RawValue>> =
+            serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+        let response = match (fields.get("response"), fields.get("response_text")) {
+            (Some(json), _) => json.get().to_owned(),
+            (None, Some(text)) => serde_json::from_str(text.get()).unwrap(),
+            (None, None) => String::new(),
+        };
+        Self {
+            request: fields["request"].get().to_owned(),
+            response,
+        }
+    }
+}
+
+/// A bundled auction as a line for replay.
+fn ndjson(name: &str) -> String {
+    let story = Story::read(name);
+    let one_line = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    json!({ "name": name, "request": one_line(&story.request), "response": one_line(&story.response) }).to_string()
+}
+
+/// What the binary said, and how it ended.
+struct Said {
+    out: String,
+    err: String,
+    status: std::process::ExitStatus,
+}
+
+impl Said {
+    fn of(mut command: Command) -> Self {
+        Self::ended(command.stdin(Stdio::null()).output().unwrap())
+    }
+
+    fn with_input(args: &[&str], input: &[u8]) -> Self {
+        let mut command = bidgate(args);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A command that does not read its input may end before all of it is written.
+        let written = child.stdin.take().unwrap().write_all(input);
+        let said = Self::ended(child.wait_with_output().unwrap());
+        assert!(written.is_ok() || said.code() == 2, "{written:?}");
+        said
+    }
+
+    fn ended(output: Output) -> Self {
+        Self {
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+            status: output.status,
+        }
+    }
+
+    fn code(&self) -> i32 {
+        self.status.code().unwrap()
+    }
+
+    /// The verdict in capitals, which two blanks part from the rest.
+    fn headline(&self) -> &str {
+        self.out.split("  ").next().unwrap()
+    }
+}
+
+fn bidgate(args: &[&str]) -> Command {
+    let mut command = Command::new(PathBuf::from(env!("CARGO_BIN_EXE_bidgate")));
+    command.args(args).env_remove("NO_COLOR");
+    command
+}
+
+/// The text with one blank between words, and `#` for what differs from run to run: times and the policy's digest.
+fn without_measurements(text: &str) -> String {
+    let is_time = |word: &str| {
+        word.split_once('.')
+            .is_some_and(|(_, fraction)| fraction.len() == 3)
+            && word.parse::<f64>().is_ok()
+    };
+    let mut plain = String::new();
+    for line in text.lines() {
+        let mut previous = "";
+        for word in line.split_whitespace() {
+            let shown = if is_time(word) || previous == "policy" {
+                "#"
+            } else {
+                word
+            };
+            plain.extend([if previous.is_empty() { "" } else { " " }, shown]);
+            previous = word;
+        }
+        plain.push('\n');
+    }
+    plain
+}
+
+/// Reads proto JSON by the contract, which refuses unknown fields and wrong types.
+fn reply_from_json(json: &str) -> EvaluateResponse {
+    let pool = DescriptorPool::decode(DESCRIPTOR_SET).unwrap();
+    let descriptor = pool
+        .get_message_by_name("bidgate.v1.EvaluateResponse")
+        .unwrap();
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let message = DynamicMessage::deserialize(descriptor, &mut deserializer).unwrap();
+    deserializer.end().unwrap();
+    message.transcode_to().unwrap()
+}
