@@ -3,7 +3,6 @@
 #[expect(dead_code, reason = "answers are not compared here")]
 mod fixture;
 #[cfg(test)]
-#[expect(dead_code, reason = "changes to every member belong to the properties")]
 mod generate;
 #[cfg(test)]
 mod oracle;

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod generate;
 #[cfg(test)]
+mod members;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 #[expect(
@@ -24,6 +26,7 @@ mod tests {
 
     use crate::generate;
     use crate::generate::text::{Json, Member, Spelling};
+    use crate::members::each_member;
     use crate::support::{Case, Engine};
 
     #[test]
@@ -97,12 +100,12 @@ mod tests {
         let escape =
             |(key, _, value): &Member| vec![(key.clone(), Spelling::AllEscaped, value.clone())];
         let mut engine = Engine::new();
-        for (key, request) in request.each_member(&escape) {
+        for (key, request) in each_member(&request, &escape) {
             let case = auction(&request, &response);
             assert_eq!(case.expected(), plain, "{key}");
             check(&mut engine, &case, &key);
         }
-        for (key, response) in response.each_member(&escape) {
+        for (key, response) in each_member(&response, &escape) {
             let case = auction(&request, &response);
             assert_eq!(case.expected(), plain, "{key}");
             check(&mut engine, &case, &key);
@@ -123,12 +126,10 @@ mod tests {
                     (key.clone(), ignored, Json::raw("null")),
                 ]
             };
-            let repeated_in_request = request
-                .each_member(&repeat)
+            let repeated_in_request = each_member(&request, &repeat)
                 .into_iter()
                 .map(|(key, it)| (key, auction(&it, &response)));
-            let repeated_in_response = response
-                .each_member(&repeat)
+            let repeated_in_response = each_member(&response, &repeat)
                 .into_iter()
                 .map(|(key, it)| (key, auction(&request, &it)));
             let mut refused = 0;
@@ -167,13 +168,17 @@ mod tests {
             ]
         };
         let instead = |(key, spelling, _): &Member| vec![(key.clone(), *spelling, deep.clone())];
-        for (key, request) in [request.each_member(&beside), request.each_member(&instead)].concat()
+        for (key, request) in [
+            each_member(&request, &beside),
+            each_member(&request, &instead),
+        ]
+        .concat()
         {
             check(engine, &auction(&request, &response), &key);
         }
         for (key, response) in [
-            response.each_member(&beside),
-            response.each_member(&instead),
+            each_member(&response, &beside),
+            each_member(&response, &instead),
         ]
         .concat()
         {

@@ -1,6 +1,4 @@
 //! JSON as text, with its spelling.
-use serde_json::Value;
-
 /// How the characters of a string are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spelling {
@@ -62,63 +60,6 @@ impl Json {
                     members.join(&format!("{blank},{blank}"))
                 )
             }
-        }
-    }
-
-    /// Every copy of the value in which one member of one object is replaced by what `change` makes of it, with the
-    /// key of that member.
-    pub(crate) fn each_member(
-        &self,
-        change: &impl Fn(&Member) -> Vec<Member>,
-    ) -> Vec<(String, Self)> {
-        match self {
-            Self::Raw(_) | Self::Text(..) => Vec::new(),
-            Self::Array(elements) => each(elements, |element| {
-                let copies = element.each_member(change).into_iter();
-                copies.map(|(key, copy)| (key, vec![copy])).collect()
-            })
-            .map(|(key, elements)| (key, Self::Array(elements)))
-            .collect(),
-            Self::Object(members) => each(members, |member| {
-                let within = member.2.each_member(change).into_iter();
-                let within =
-                    within.map(|(key, copy)| (key, vec![(member.0.clone(), member.1, copy)]));
-                std::iter::once((member.0.clone(), change(member)))
-                    .chain(within)
-                    .collect()
-            })
-            .map(|(key, members)| (key, Self::Object(members)))
-            .collect(),
-        }
-    }
-}
-
-/// Every copy of a list in which one element is replaced by one of its variants.
-fn each<T: Clone>(
-    list: &[T],
-    variants: impl Fn(&T) -> Vec<(String, Vec<T>)>,
-) -> impl Iterator<Item = (String, Vec<T>)> {
-    list.iter().enumerate().flat_map(move |(at, element)| {
-        let copy = move |variant: &[T]| [&list[..at], variant, &list[at + 1..]].concat();
-        variants(element)
-            .into_iter()
-            .map(|(key, variant)| (key, copy(&variant)))
-            .collect::<Vec<_>>()
-    })
-}
-
-impl From<&Value> for Json {
-    fn from(value: &Value) -> Self {
-        match value {
-            Value::String(text) => Self::text(text),
-            Value::Array(elements) => Self::Array(elements.iter().map(Self::from).collect()),
-            Value::Object(members) => {
-                let members = members
-                    .iter()
-                    .map(|(key, value)| (key.clone(), Spelling::Plain, Self::from(value)));
-                Self::Object(members.collect())
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => Self::raw(value.to_string()),
         }
     }
 }
