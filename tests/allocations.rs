@@ -29,8 +29,8 @@ mod tests {
 
     #[test]
     fn no_generated_auction_allocates() {
-        let mut runner = TestRunner::deterministic();
-        let mut generated = || generate::case().new_tree(&mut runner).unwrap().current();
+        let (strategy, mut runner) = (generate::case(), TestRunner::deterministic());
+        let mut generated = || strategy.new_tree(&mut runner).unwrap().current();
         let cases: Vec<_> = (0..300)
             .map(|number| (format!("generated {number}"), generated()))
             .collect();

@@ -55,10 +55,10 @@ mod tests {
 
     #[test]
     fn generated_auctions_reach_every_reason() {
-        let mut runner = TestRunner::deterministic();
+        let (cases, mut runner) = (generate::case(), TestRunner::deterministic());
         let mut reached = BTreeSet::from([Reason::Timeout.name()]);
         for _ in 0..2000 {
-            let case = generate::case().new_tree(&mut runner).unwrap().current();
+            let case = cases.new_tree(&mut runner).unwrap().current();
             for answer in case.expected() {
                 reached.extend(answer.gates.iter().map(|gate| gate.reason));
                 reached.extend(answer.findings.iter().map(|finding| finding.reason));
