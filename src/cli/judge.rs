@@ -74,7 +74,9 @@ impl Judge {
     pub(super) fn judge(&mut self, call: &Call<'_>) -> Judged<'_> {
         let mut total_ns = 0;
         for _ in 0..ATTEMPTS {
-            let evaluation = self.evaluator.evaluate(call, &self.policy, &WallClock::start());
+            let evaluation = self
+                .evaluator
+                .evaluate(call, &self.policy, &WallClock::start());
             total_ns = evaluation.total_ns;
             self.evaluation_id += 1;
             self.encoded.clear();
@@ -83,7 +85,10 @@ impl Judge {
                 break;
             }
         }
-        Judged { encoded: &self.encoded, total_ns }
+        Judged {
+            encoded: &self.encoded,
+            total_ns,
+        }
     }
 }
 
@@ -92,7 +97,10 @@ impl Judge {
 const ATTEMPTS: usize = 3;
 
 fn timed_out(evaluation: &Evaluation<'_>) -> bool {
-    evaluation.outcomes().iter().any(|outcome| outcome.status == GateStatus::TimedOut)
+    evaluation
+        .outcomes()
+        .iter()
+        .any(|outcome| outcome.status == GateStatus::TimedOut)
 }
 
 impl Judged<'_> {

@@ -184,9 +184,18 @@ async fn tell_all(stories: &[Story], channel: Channel) -> Result<Vec<Told<'_>>, 
 /// not what any of them is about.
 const ATTEMPTS: usize = 3;
 
-async fn tell<'a>(story: &'a Story, client: &mut BidGateServiceClient<Channel>) -> Result<Told<'a>, CliError> {
-    let reply = client.evaluate(story.call()).await.map_err(|status| CliError::Call(Box::new(status)))?;
-    Ok(Told { story, reply: reply.into_inner() })
+async fn tell<'a>(
+    story: &'a Story,
+    client: &mut BidGateServiceClient<Channel>,
+) -> Result<Told<'a>, CliError> {
+    let reply = client
+        .evaluate(story.call())
+        .await
+        .map_err(|status| CliError::Call(Box::new(status)))?;
+    Ok(Told {
+        story,
+        reply: reply.into_inner(),
+    })
 }
 
 async fn burst_over(transport: &'static str, channel: Channel) -> Result<Burst, CliError> {

@@ -153,7 +153,10 @@ impl Told<'_> {
 
     /// True when the policy's time budget ended before a gate.
     pub(super) fn timed_out(&self) -> bool {
-        self.reply.gates.iter().any(|gate| gate.status() == GateStatus::TimedOut)
+        self.reply
+            .gates
+            .iter()
+            .any(|gate| gate.status() == GateStatus::TimedOut)
     }
 
     /// The bids that may not go out.
