@@ -65,17 +65,9 @@ impl CliError {
     /// True when whoever read standard output has gone.
     #[must_use]
     pub fn is_broken_pipe(&self) -> bool {
-        let written = if let Self::Write(cause) = self {
-            Some(cause.kind())
-        } else {
-            None
-        };
-        let json = if let Self::Json(cause) = self {
-            cause.io_error_kind()
-        } else {
-            None
-        };
-        written.or(json) == Some(io::ErrorKind::BrokenPipe)
+        let gone = io::ErrorKind::BrokenPipe;
+        matches!(self, Self::Write(cause) if cause.kind() == gone)
+            || matches!(self, Self::Json(cause) if cause.io_error_kind() == Some(gone))
     }
 }
 
