@@ -2,8 +2,10 @@
 pub mod document;
 pub mod evaluate;
 pub mod limits;
+pub mod metrics;
 pub mod openrtb;
 pub mod policy;
 pub mod proto;
+pub mod server;
 pub mod verdict;
 pub mod wire;
