@@ -1,7 +1,6 @@
 //! The server over loopback: calls, bounds, bad callers and shutdown.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
@@ -9,10 +8,11 @@
     reason = "an integration test is all test"
 )]
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ use prost::Message as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Streaming};
+use tonic::{Code, Status, Streaming};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -74,20 +74,17 @@ impl Running {
         }
     }
 
-    fn ended(mut self) -> Drained {
+    /// Shuts down. Callers of this thread live on meanwhile, or their connections could not end in order.
+    async fn ended(mut self) -> Drained {
         self.stop();
-        self.thread.take().unwrap().join().unwrap().unwrap()
+        let thread = self.thread.take().unwrap();
+        tokio::task::spawn_blocking(|| thread.join().unwrap().unwrap())
+            .await
+            .unwrap()
     }
 
-    /// The body of an admin page, and its head.
     fn admin(&self, request_line: &str) -> (String, String) {
-        let mut stream = TcpStream::connect(self.admin).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "{request_line} HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
-        let mut response = String::new();
-        stream.read_to_string(&mut response).unwrap();
-        let (head, body) = response.split_once("\r\n\r\n").unwrap();
-        (head.to_ascii_lowercase(), body.to_owned())
+        admin_page(self.admin, request_line)
     }
 
     fn metric(&self, sample: &str) -> u64 {
@@ -122,6 +119,17 @@ impl Drop for Running {
     }
 }
 
+/// The head of an admin page, in lower case, and its body.
+fn admin_page(admin: SocketAddr, request_line: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(admin).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "{request_line} HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    (head.to_ascii_lowercase(), body.to_owned())
+}
+
 fn settings() -> Settings {
     Settings {
         listen: vec![Listen::Tcp(LOOPBACK)],
@@ -133,7 +141,7 @@ fn settings() -> Settings {
         workers: 2,
         limits: Limits::default(),
         drain_delay: Duration::ZERO,
-        grace: Duration::from_secs(5),
+        grace: SHORT_GRACE,
         policy: Arc::new(ArcSwap::from_pointee(Policy::default())),
         policy_page: |policy| format!("version: {}\n", policy.version()),
     }
@@ -510,6 +518,21 @@ async fn a_caller_that_sends_nothing_is_cut_in_time() {
     }
 }
 
+#[tokio::test]
+async fn a_message_that_does_not_arrive_loses_its_slot() {
+    let server = Running::start(settings());
+    let mut callers = Vec::new();
+    for method in ["Evaluate", "EvaluateStream"] {
+        let mut caller = RawCaller::connect(server.tcp(), &[]);
+        caller.open(method);
+        caller.data(HALF_A_MESSAGE);
+        callers.push(caller);
+    }
+    server.wait_for("bidgate_in_flight", 2).await;
+    server.wait_for("bidgate_in_flight", 0).await;
+    assert_eq!(server.metric("bidgate_connections_open"), 2);
+}
+
 fn assert_closed(stream: &mut TcpStream) {
     match stream.read(&mut [0; 64]) {
         Ok(0) => {}
@@ -577,6 +600,7 @@ async fn calls_of_no_service_are_unimplemented() {
 async fn health_is_told_for_the_server_and_its_service() {
     let mut server = Running::start(Settings {
         drain_delay: Duration::from_millis(500),
+        grace: PATIENCE,
         ..settings()
     });
     let channel = Endpoint::from_shared(format!("http://{}", server.tcp()))
@@ -623,7 +647,7 @@ async fn health_is_told_for_the_server_and_its_service() {
         ServingStatus::NotServing
     );
     assert_eq!(watch.message().await.unwrap_err().code(), Code::Unavailable);
-    assert_eq!(server.ended(), Drained::Completely);
+    assert_eq!(server.ended().await, Drained::Completely);
 }
 
 #[tokio::test]
@@ -730,13 +754,16 @@ async fn an_address_in_use_is_named() {
 async fn a_unix_socket_has_its_mode_and_is_removed_at_exit() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");
-    let server = Running::start(settings_on_unix(&path));
+    let server = Running::start(Settings {
+        grace: PATIENCE,
+        ..settings_on_unix(&path)
+    });
     assert_eq!(
         std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
         0o660
     );
     server.client().await.evaluate(request(1)).await.unwrap();
-    assert_eq!(server.ended(), Drained::Completely);
+    assert_eq!(server.ended().await, Drained::Completely);
     assert!(!path.exists());
 }
 
@@ -765,33 +792,45 @@ async fn a_stale_unix_socket_is_replaced_and_nothing_else_is() {
 async fn a_drain_under_load_loses_no_call() {
     let mut server = Running::start(Settings {
         drain_delay: Duration::from_millis(100),
+        grace: PATIENCE,
         ..settings()
     });
     let mut callers = Vec::new();
     for _ in 0..8 {
-        let mut client = server.client().await;
-        callers.push(tokio::spawn(async move {
-            let mut answered: u64 = 0;
-            loop {
-                match client.evaluate(request(answered)).await {
-                    Ok(_) => answered += 1,
-                    Err(status) => return (answered, status),
-                }
-            }
-        }));
+        callers.push(tokio::spawn(call_until_refused(server.client().await)));
     }
+    let mut holder = RawCaller::connect(server.tcp(), &[]);
+    holder.open("Evaluate");
+    holder.data(HALF_A_MESSAGE);
     tokio::time::sleep(Duration::from_millis(200)).await;
     server.stop();
+    let mut all_answered = 0;
     for caller in callers {
         let (answered, status) = caller.await.unwrap();
-        assert!(answered > 0);
-        assert_eq!(status.code(), Code::Unavailable);
-        assert!(
-            format!("{status:?}").contains("ConnectionRefused"),
-            "a call was lost: {status:?}"
-        );
+        let error = format!("{status:?}");
+        let unsent =
+            error.contains("ConnectionRefused") || error.contains("GoAway(b\"\", NO_ERROR");
+        assert!(unsent, "a call was lost: {error}");
+        all_answered += answered;
     }
-    assert_eq!(server.ended(), Drained::Completely);
+    assert!(all_answered > 0);
+    assert_eq!(
+        server.metric("bidgate_evaluation_seconds_count"),
+        all_answered
+    );
+    drop(holder);
+    assert_eq!(server.ended().await, Drained::Completely);
+}
+
+/// A call that fails was not begun: no connection is accepted, or the connection takes no new stream.
+async fn call_until_refused(mut client: Client) -> (u64, Status) {
+    let mut answered = 0;
+    loop {
+        match client.evaluate(request(answered)).await {
+            Ok(_) => answered += 1,
+            Err(status) => return (answered, status),
+        }
+    }
 }
 
 #[tokio::test]
@@ -819,29 +858,181 @@ async fn a_drain_ends_idle_streams_and_idle_connections() {
         replies.message().await.unwrap_err().code(),
         Code::Unavailable
     );
-    let drained = tokio::task::spawn_blocking(|| server.ended())
-        .await
-        .unwrap();
-    assert_eq!(drained, Drained::Completely);
+    assert_eq!(server.ended().await, Drained::Completely);
     assert!(since.elapsed() < Duration::from_secs(5));
     drop((idle, silent));
 }
 
 #[tokio::test]
 async fn what_does_not_finish_within_the_grace_period_is_cut() {
-    let server = Running::start(Settings {
-        grace: Duration::from_millis(300),
-        ..settings()
-    });
+    let server = Running::start(settings());
     let mut holder = RawCaller::connect(server.tcp(), &[]);
     holder.open("Evaluate");
     holder.data(HALF_A_MESSAGE);
     server.wait_for("bidgate_in_flight", 1).await;
     let since = Instant::now();
-    assert_eq!(server.ended(), Drained::Cut);
-    assert!((Duration::from_millis(300)..Duration::from_secs(2)).contains(&since.elapsed()));
+    assert_eq!(server.ended().await, Drained::Cut);
+    assert!((SHORT_GRACE..Duration::from_secs(2)).contains(&since.elapsed()));
+}
+
+/// Serves in a process of its own, for the tests of signals.
+#[test]
+#[ignore = "started by the tests of signals"]
+fn serve_until_terminated() {
+    let server = Server::bind(Settings {
+        grace: PATIENCE,
+        ..settings()
+    })
+    .unwrap();
+    println!(
+        "\nserving {} {}",
+        server.addresses()[0],
+        server.admin_address()
+    );
+    println!(
+        "drained {:?}",
+        server.run(bidgate::server::signals::terminated()).unwrap()
+    );
+}
+
+/// A process that serves.
+struct Process {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    address: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl Process {
+    fn start() -> Self {
+        Self::start_after("true")
+    }
+
+    /// Starts the process from a shell, after a command such as `ulimit`.
+    fn start_after(command: &str) -> Self {
+        let mut child = Command::new("sh")
+            .args(["-c", &format!("{command}; exec \"$0\" \"$@\"")])
+            .arg(std::env::current_exe().unwrap())
+            .args([
+                "--ignored",
+                "--exact",
+                "--nocapture",
+                "serve_until_terminated",
+            ])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let serving = line_after(&mut output, "serving ");
+        let (address, admin) = serving.split_once(' ').unwrap();
+        let (address, admin) = (address.parse().unwrap(), admin.parse().unwrap());
+        assert!(
+            admin_page(admin, "GET /health/ready")
+                .0
+                .starts_with("http/1.1 200")
+        );
+        Self {
+            child,
+            output,
+            address,
+            admin,
+        }
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    fn ended(mut self) -> (String, ExitStatus) {
+        let drained = line_after(&mut self.output, "drained ");
+        (drained, self.child.wait().unwrap())
+    }
+}
+
+fn line_after(output: &mut impl BufRead, prefix: &str) -> String {
+    loop {
+        let mut line = String::new();
+        assert!(output.read_line(&mut line).unwrap() > 0, "no {prefix}");
+        if let Some(rest) = line.trim_end().strip_prefix(prefix) {
+            return rest.to_owned();
+        }
+    }
+}
+
+#[test]
+fn sigterm_drains_and_the_process_ends_well() {
+    for signal in ["-TERM", "-INT"] {
+        let process = Process::start();
+        let caller = RawCaller::connect(process.address, &[]);
+        drop(caller);
+        process.signal(signal);
+        let (drained, status) = process.ended();
+        assert_eq!(drained, "Completely");
+        assert!(status.success());
+    }
+}
+
+#[test]
+fn a_process_out_of_files_rests_and_recovers() {
+    let process = Process::start_after("ulimit -n 60");
+    let callers: Vec<_> = (0..100)
+        .map(|_| TcpStream::connect(process.address).unwrap())
+        .collect();
+    std::thread::sleep(Duration::from_secs(1));
+    drop(callers);
+    let since = Instant::now();
+    let page = loop {
+        let (_, page) = admin_page(process.admin, "GET /metrics");
+        if page.contains("bidgate_connections_open 0\n") {
+            break page;
+        }
+        assert!(since.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    let cpu = page
+        .lines()
+        .find_map(|line| line.strip_prefix("process_cpu_seconds_total "));
+    assert!(
+        cpu.unwrap().parse::<f64>().unwrap() < 0.5,
+        "it spins: {page}"
+    );
+    process.signal("-TERM");
+    assert_eq!(process.ended().0, "Completely");
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let process = Process::start();
+    let mut holder = RawCaller::connect(process.address, &[]);
+    holder.open("Evaluate");
+    holder.data(HALF_A_MESSAGE);
+    std::thread::sleep(Duration::from_millis(200));
+    let since = Instant::now();
+    process.signal("-TERM");
+    while TcpStream::connect(process.address).is_ok() {
+        assert!(since.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(
+        TcpStream::connect(process.admin).is_ok(),
+        "the admin pages are served to the last"
+    );
+    process.signal("-TERM");
+    let (drained, status) = process.ended();
+    assert_eq!(drained, "Cut");
+    assert!(status.success());
+    assert!(since.elapsed() < PATIENCE / 2);
 }
 
 const LOOPBACK: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+/// Longer than anything takes that ends.
 const PATIENCE: Duration = Duration::from_secs(10);
+const SHORT_GRACE: Duration = Duration::from_millis(200);

@@ -50,11 +50,13 @@ fn line_of(file: &str, key: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
+    #[cfg(target_os = "linux")]
     use super::*;
 
     #[test]
+    #[cfg(target_os = "linux")]
     fn the_kernel_knows_this_process() {
         assert!(resident_memory_bytes().unwrap() > 100_000);
         assert!(cpu_ticks().is_some());

@@ -193,7 +193,7 @@ impl Drop for Place {
 }
 
 /// How long accepting rests after an error: long enough not to spin, short enough for callers that wait.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {

@@ -26,7 +26,7 @@ pub(super) enum Refusal {
     Truncated,
     /// The caller has cancelled, or the connection broke: nobody reads the status.
     Gone,
-    /// The call did not arrive in time.
+    /// The message did not arrive in time.
     Slow,
     /// The server drains.
     Draining,
@@ -47,7 +47,7 @@ impl Refusal {
             Self::SecondMessage => Status::internal("unary call with more than one message"),
             Self::Truncated => Status::internal("call ended within a message"),
             Self::Gone => Status::cancelled("call cancelled"),
-            Self::Slow => Status::deadline_exceeded("call did not arrive in time"),
+            Self::Slow => Status::deadline_exceeded("message did not arrive in time"),
             Self::Draining => Status::unavailable("shutting down"),
         }
     }

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use tonic::Status;
 
@@ -45,8 +45,13 @@ pub(super) fn reply(body: ReplyBody) -> Response<ReplyBody> {
 }
 
 fn is_grpc<B>(request: &Request<B>) -> bool {
-    let content_type = request.headers().get(header::CONTENT_TYPE);
-    content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+    let content_type = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .map(HeaderValue::as_bytes);
+    let subtype =
+        content_type.and_then(|content_type| content_type.strip_prefix(b"application/grpc"));
+    matches!(subtype, Some([] | [b'+' | b';', ..]))
 }
 
 /// gRPC over HTTP/2: what is not gRPC is answered in HTTP.
@@ -66,10 +71,9 @@ fn is_compressed<B>(request: &Request<B>) -> bool {
 
 fn compressed(worker: &Worker) -> Response<ReplyBody> {
     let mut response: Response<ReplyBody> = worker.refuse(Refusal::Compressed).into_http();
-    response.headers_mut().insert(
-        ACCEPT_ENCODING,
-        header::HeaderValue::from_static("identity"),
-    );
+    response
+        .headers_mut()
+        .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     response
 }
 

@@ -4,6 +4,7 @@
 //! caller has room for replies, so a caller that does not read is not read either: at most two batches of replies wait
 //! for it.
 
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use http::Response;
 use http_body::Frame;
 use hyper::body::Incoming;
+use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
 use super::clock::Arrival;
@@ -21,6 +23,7 @@ use super::reader::MessageReader;
 use super::refusal::{Refusal, argument};
 use super::reply::{ReplyBody, ready_trailers};
 use super::service::reply;
+use super::unary::RECEIVE_TIMEOUT;
 use super::worker::Worker;
 use crate::evaluate::Call;
 
@@ -29,7 +32,7 @@ pub(super) fn answer(worker: Rc<Worker>, body: Incoming) -> Response<ReplyBody> 
     reply(ReplyBody::Stream(Box::new(StreamReplies {
         reader: MessageReader::new(body, worker.max_message_bytes),
         drain: worker.drain.watch(),
-        partial_slot: None,
+        partial: None,
         status: None,
         yielding: false,
         worker,
@@ -42,8 +45,8 @@ pub(super) struct StreamReplies {
     worker: Rc<Worker>,
     reader: MessageReader<Incoming>,
     drain: DrainWatch,
-    /// Held while part of a message is.
-    partial_slot: Option<Slot>,
+    /// There while part of a message is held.
+    partial: Option<Partial>,
     /// How the stream ends, once it does.
     status: Option<Status>,
     /// True after a full batch: others of this worker come first.
@@ -96,8 +99,8 @@ impl StreamReplies {
 
     /// Judges one message in the slot that its first part holds, or in one of its own.
     fn judge(&mut self, judge: &mut Judge, message: &Bytes) -> Result<(), Refusal> {
-        let _slot = match self.partial_slot.take() {
-            Some(slot) => slot,
+        let _slot = match self.partial.take() {
+            Some(partial) => partial.slot,
             None => Slot::take(&self.worker)?,
         };
         match Call::decode(message) {
@@ -111,22 +114,52 @@ impl StreamReplies {
     }
 
     /// Every message that has arrived is judged: this is where a drain ends the stream.
-    fn wait(&mut self, judge: &Judge, cx: &Context<'_>) -> Bytes {
+    fn wait(&mut self, judge: &Judge, cx: &mut Context<'_>) -> Bytes {
         if self.drain.poll(cx) {
             return self.end(judge, Refusal::Draining);
         }
-        if self.reader.is_partial() && self.partial_slot.is_none() {
-            match Slot::take(&self.worker) {
-                Ok(slot) => self.partial_slot = Some(slot),
-                Err(refusal) => return self.end(judge, refusal),
-            }
+        if self.reader.is_partial()
+            && let Err(refusal) = self.wait_for_the_rest(cx)
+        {
+            return self.end(judge, refusal);
         }
         judge.batch()
     }
 
+    fn wait_for_the_rest(&mut self, cx: &mut Context<'_>) -> Result<(), Refusal> {
+        if self.partial.is_none() {
+            self.partial = Some(Partial::new(&self.worker)?);
+        }
+        match self
+            .partial
+            .as_mut()
+            .map(|partial| partial.deadline.as_mut().poll(cx))
+        {
+            Some(Poll::Ready(())) => Err(Refusal::Slow),
+            Some(Poll::Pending) | None => Ok(()),
+        }
+    }
+
     fn end(&mut self, judge: &Judge, refusal: Refusal) -> Bytes {
+        self.partial = None;
         self.status = Some(self.worker.refuse(refusal));
         judge.batch()
+    }
+}
+
+/// A message of which the rest is awaited, as slowly as a unary call may arrive.
+#[derive(Debug)]
+struct Partial {
+    slot: Slot,
+    deadline: Pin<Box<Sleep>>,
+}
+
+impl Partial {
+    fn new(worker: &Rc<Worker>) -> Result<Self, Refusal> {
+        Ok(Self {
+            slot: Slot::take(worker)?,
+            deadline: Box::pin(sleep(RECEIVE_TIMEOUT)),
+        })
     }
 }
 

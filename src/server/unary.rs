@@ -62,6 +62,6 @@ async fn receive(mut reader: MessageReader<Incoming>) -> Result<(Bytes, Arrival)
     }
 }
 
-/// Time for a call to arrive. A bid that takes this long has lost its auction a hundred times over; its slot is better
+/// Time for a message to arrive. A bid that takes this long has lost its auction many times over; its slot is better
 /// given to another.
-const RECEIVE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const RECEIVE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -130,7 +130,7 @@ impl Worker {
             Refusal::TooLarge { .. } => self.recorder.too_large(),
             Refusal::Argument(WireError::Malformed) => self.recorder.malformed_message(),
             Refusal::Argument(WireError::AgentId | WireError::Tool) => {
-                self.recorder.invalid_argument()
+                self.recorder.invalid_argument();
             }
             Refusal::Compressed
             | Refusal::BadPrefix
