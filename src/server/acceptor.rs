@@ -75,7 +75,6 @@ impl Accepting {
         match self {
             Self::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
-                stream.set_nodelay(true)?;
                 stream.into_std().map(Stream::Tcp)
             }
             Self::Unix(listener, _) => {

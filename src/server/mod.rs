@@ -43,13 +43,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
 pub use listener::BindError;
 pub use settings::{Listen, Settings};
 
-use acceptor::Connections;
+use acceptor::{Accepted, Connections};
 use admin::{Admin, Started};
 use in_flight::InFlight;
 use listener::Listener;
@@ -57,7 +58,7 @@ use readiness::Readiness;
 use routes::Routes;
 use worker::{Blueprint, Ended, WorkerThread};
 
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Recorder};
 
 /// A server with its listeners open, not yet serving.
 #[derive(Debug)]
@@ -138,19 +139,12 @@ impl Server {
         let connections = Arc::new(Connections::new(recorders.len(), settings.max_connections));
         let routes = Arc::new(Routes::new(readiness.health()).map_err(io::Error::other)?);
 
-        let mut workers = JoinSet::new();
-        let mut senders = Vec::new();
-        for (index, recorder) in recorders.into_iter().enumerate() {
-            let blueprint = Blueprint {
-                settings: Arc::clone(&settings),
-                in_flight: Arc::clone(&in_flight),
-                routes: Arc::clone(&routes),
-                recorder,
-            };
-            let WorkerThread { sender, ended } = worker::start(index, blueprint)?;
-            senders.push(sender);
-            workers.spawn_local(async { ended.await.ok() });
-        }
+        let (workers, senders) = start_workers(recorders, |recorder| Blueprint {
+            settings: Arc::clone(&settings),
+            in_flight: Arc::clone(&in_flight),
+            routes: Arc::clone(&routes),
+            recorder,
+        })?;
         let acceptors = acceptor::start(self.listeners, &connections, &senders)?;
         let admin = Admin {
             settings: Arc::clone(&settings),
@@ -175,6 +169,24 @@ impl Server {
     }
 }
 
+/// Starts a worker for each recorder. Returns the ends of all, and where to send each its connections.
+fn start_workers(
+    recorders: Vec<Recorder>,
+    blueprint: impl Fn(Recorder) -> Blueprint,
+) -> io::Result<(Workers, Vec<mpsc::Sender<Accepted>>)> {
+    let mut workers = JoinSet::new();
+    let mut senders = Vec::new();
+    for (index, recorder) in recorders.into_iter().enumerate() {
+        let WorkerThread { sender, ended } = worker::start(index, blueprint(recorder))?;
+        senders.push(sender);
+        workers.spawn_local(async { ended.await.ok() });
+    }
+    Ok((workers, senders))
+}
+
+/// Completes with each worker thread; with none if the thread panicked.
+type Workers = JoinSet<Option<Ended>>;
+
 /// How a shutdown ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drained {
@@ -190,7 +202,7 @@ struct Running {
     settings: Arc<Settings>,
     /// They hold the only senders of new connections: a worker drains when they are gone.
     acceptors: JoinSet<()>,
-    workers: JoinSet<Option<Ended>>,
+    workers: Workers,
     /// Ends with the runtime: the admin pages are served to the last.
     #[expect(dead_code, reason = "held for its drop")]
     admin: JoinSet<()>,

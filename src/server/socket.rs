@@ -30,7 +30,11 @@ impl Socket {
     /// Puts an accepted socket on this thread's runtime.
     pub(super) fn new(stream: Stream) -> io::Result<Self> {
         let kind = match stream {
-            Stream::Tcp(stream) => Kind::Tcp(TcpStream::from_std(stream)?),
+            Stream::Tcp(stream) => {
+                // A reply is a few hundred bytes that wait for nothing.
+                stream.set_nodelay(true)?;
+                Kind::Tcp(TcpStream::from_std(stream)?)
+            }
             Stream::Unix(stream) => Kind::Unix(UnixStream::from_std(stream)?),
         };
         Ok(Self { kind, replay: b"" })

@@ -8,247 +8,29 @@
     reason = "an integration test is all test"
 )]
 
-use std::io::{self, BufRead, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+mod process;
+mod raw;
+mod running;
+
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
-use bidgate::limits::Limits;
-use bidgate::policy::Policy;
-use bidgate::proto::bid_gate_service_client::BidGateServiceClient;
 use bidgate::proto::{EvaluateRequest, EvaluateResponse, Verdict};
 use bidgate::server::{Drained, Listen, Server, Settings};
-use prost::Message as _;
-use tokio::sync::{mpsc, oneshot};
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status, Streaming};
+use tonic::transport::Endpoint;
+use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-type Client = BidGateServiceClient<Channel>;
-
-/// A server on its threads, ended on drop.
-struct Running {
-    addresses: Vec<Listen>,
-    admin: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<io::Result<Drained>>>,
-}
-
-impl Running {
-    fn start(settings: Settings) -> Self {
-        let server = Server::bind(settings).unwrap();
-        let (addresses, admin) = (server.addresses().to_vec(), server.admin_address());
-        let (stop, stopped) = oneshot::channel();
-        let thread = std::thread::spawn(move || server.run(async { drop(stopped.await) }));
-        Self {
-            addresses,
-            admin,
-            stop: Some(stop),
-            thread: Some(thread),
-        }
-    }
-
-    fn tcp(&self) -> SocketAddr {
-        match &self.addresses[0] {
-            Listen::Tcp(address) => *address,
-            Listen::Unix(path) => panic!("{} is no TCP address", path.display()),
-        }
-    }
-
-    async fn client(&self) -> Client {
-        connect(&self.addresses[0]).await
-    }
-
-    /// Begins the shutdown.
-    fn stop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            stop.send(()).unwrap_or_default();
-        }
-    }
-
-    /// Shuts down. Callers of this thread live on meanwhile, or their connections could not end in order.
-    async fn ended(mut self) -> Drained {
-        self.stop();
-        let thread = self.thread.take().unwrap();
-        tokio::task::spawn_blocking(|| thread.join().unwrap().unwrap())
-            .await
-            .unwrap()
-    }
-
-    fn admin(&self, request_line: &str) -> (String, String) {
-        admin_page(self.admin, request_line)
-    }
-
-    fn metric(&self, sample: &str) -> u64 {
-        let (_, page) = self.admin("GET /metrics");
-        let line = page
-            .lines()
-            .find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
-        line.unwrap_or_else(|| panic!("no {sample} in\n{page}"))
-            .parse()
-            .unwrap()
-    }
-
-    async fn wait_for(&self, sample: &str, value: u64) {
-        let since = Instant::now();
-        while self.metric(sample) != value {
-            assert!(
-                since.elapsed() < PATIENCE,
-                "{sample} is {} and not {value}",
-                self.metric(sample)
-            );
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop();
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
-    }
-}
-
-/// The head of an admin page, in lower case, and its body.
-fn admin_page(admin: SocketAddr, request_line: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(admin).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(stream, "{request_line} HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
-    let mut response = String::new();
-    stream.read_to_string(&mut response).unwrap();
-    let (head, body) = response.split_once("\r\n\r\n").unwrap();
-    (head.to_ascii_lowercase(), body.to_owned())
-}
-
-fn settings() -> Settings {
-    Settings {
-        listen: vec![Listen::Tcp(LOOPBACK)],
-        unix_mode: 0o660,
-        admin: LOOPBACK,
-        max_message_bytes: 1 << 20,
-        max_in_flight: 1024,
-        max_connections: 1024,
-        workers: 2,
-        limits: Limits::default(),
-        drain_delay: Duration::ZERO,
-        grace: SHORT_GRACE,
-        policy: Arc::new(ArcSwap::from_pointee(Policy::default())),
-        policy_page: |policy| format!("version: {}\n", policy.version()),
-    }
-}
-
-fn settings_on_unix(path: &Path) -> Settings {
-    Settings {
-        listen: vec![Listen::Unix(path.to_owned())],
-        ..settings()
-    }
-}
-
-async fn connect(address: &Listen) -> Client {
-    let uri = match address {
-        Listen::Tcp(address) => format!("http://{address}"),
-        Listen::Unix(_) => address.to_string(),
-    };
-    let endpoint = Endpoint::from_shared(uri).unwrap().timeout(PATIENCE);
-    Client::new(endpoint.connect().await.unwrap())
-}
-
-fn request(correlation_id: u64) -> EvaluateRequest {
-    EvaluateRequest {
-        agent_id: "bidder".to_owned(),
-        tool: "exchange".to_owned(),
-        bid_request: br#"{"id":"a","imp":[{"id":"1"}],"tmax":120}"#.as_slice().into(),
-        bid_response: b"{}".as_slice().into(),
-        elapsed_us: Some(0),
-        correlation_id,
-        ..EvaluateRequest::default()
-    }
-}
-
-/// A stream of calls, and what feeds it.
-async fn stream(
-    client: &mut Client,
-) -> (mpsc::Sender<EvaluateRequest>, Streaming<EvaluateResponse>) {
-    let (sender, receiver) = mpsc::channel(1024);
-    let replies = client
-        .evaluate_stream(ReceiverStream::new(receiver))
-        .await
-        .unwrap()
-        .into_inner();
-    (sender, replies)
-}
-
-/// HTTP/2 by hand, for callers that no client library would be.
-struct RawCaller(TcpStream);
-
-impl RawCaller {
-    /// Connects with the given SETTINGS payload.
-    fn connect(address: SocketAddr, settings: &[u8]) -> Self {
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
-            .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-            .unwrap();
-        let mut caller = Self(stream);
-        caller.frame(0x4, 0, 0, settings);
-        caller
-    }
-
-    /// Opens stream 1 on a method of the service.
-    fn open(&mut self, method: &str) {
-        let path = format!("/bidgate.v1.BidGateService/{method}");
-        let mut block = Vec::new();
-        for (name, value) in [
-            (":method", "POST"),
-            (":scheme", "http"),
-            (":path", path.as_str()),
-            (":authority", "localhost"),
-            ("te", "trailers"),
-            ("content-type", "application/grpc"),
-        ] {
-            block.push(0);
-            for text in [name, value] {
-                block.push(u8::try_from(text.len()).unwrap());
-                block.extend_from_slice(text.as_bytes());
-            }
-        }
-        self.frame(0x1, 0x4, 1, &block);
-    }
-
-    fn data(&mut self, bytes: &[u8]) {
-        self.frame(0x0, 0, 1, bytes);
-    }
-
-    fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        let mut frame = length[1..].to_vec();
-        frame.extend_from_slice(&[kind, flags]);
-        frame.extend_from_slice(&stream.to_be_bytes());
-        frame.extend_from_slice(payload);
-        self.0.write_all(&frame).unwrap();
-    }
-}
-
-fn framed(request: &EvaluateRequest) -> Vec<u8> {
-    let message = request.encode_to_vec();
-    let mut bytes = vec![0];
-    bytes.extend_from_slice(&u32::try_from(message.len()).unwrap().to_be_bytes());
-    bytes.extend_from_slice(&message);
-    bytes
-}
-
-/// The beginning of a message of 100 bytes.
-const HALF_A_MESSAGE: &[u8] = &[0, 0, 0, 0, 100, 1, 2, 3];
+use process::Process;
+use raw::{HALF_A_MESSAGE, RawCaller, framed};
+use running::{
+    Client, LOOPBACK, PATIENCE, Running, SHORT_GRACE, admin_page, connect, request, settings,
+    settings_on_unix, stream,
+};
 
 #[tokio::test]
 async fn both_methods_answer_over_tcp_and_unix_at_once() {
@@ -895,77 +677,6 @@ fn serve_until_terminated() {
     );
 }
 
-/// A process that serves.
-struct Process {
-    child: Child,
-    output: BufReader<ChildStdout>,
-    address: SocketAddr,
-    admin: SocketAddr,
-}
-
-impl Process {
-    fn start() -> Self {
-        Self::start_after("true")
-    }
-
-    /// Starts the process from a shell, after a command such as `ulimit`.
-    fn start_after(command: &str) -> Self {
-        let mut child = Command::new("sh")
-            .args(["-c", &format!("{command}; exec \"$0\" \"$@\"")])
-            .arg(std::env::current_exe().unwrap())
-            .args([
-                "--ignored",
-                "--exact",
-                "--nocapture",
-                "serve_until_terminated",
-            ])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let serving = line_after(&mut output, "serving ");
-        let (address, admin) = serving.split_once(' ').unwrap();
-        let (address, admin) = (address.parse().unwrap(), admin.parse().unwrap());
-        assert!(
-            admin_page(admin, "GET /health/ready")
-                .0
-                .starts_with("http/1.1 200")
-        );
-        Self {
-            child,
-            output,
-            address,
-            admin,
-        }
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-    }
-
-    fn ended(mut self) -> (String, ExitStatus) {
-        let drained = line_after(&mut self.output, "drained ");
-        (drained, self.child.wait().unwrap())
-    }
-}
-
-fn line_after(output: &mut impl BufRead, prefix: &str) -> String {
-    loop {
-        let mut line = String::new();
-        assert!(output.read_line(&mut line).unwrap() > 0, "no {prefix}");
-        if let Some(rest) = line.trim_end().strip_prefix(prefix) {
-            return rest.to_owned();
-        }
-    }
-}
-
 #[test]
 fn sigterm_drains_and_the_process_ends_well() {
     for signal in ["-TERM", "-INT"] {
@@ -1030,9 +741,3 @@ fn a_second_signal_ends_at_once() {
     assert!(status.success());
     assert!(since.elapsed() < PATIENCE / 2);
 }
-
-const LOOPBACK: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
-/// Longer than anything takes that ends.
-const PATIENCE: Duration = Duration::from_secs(10);
-const SHORT_GRACE: Duration = Duration::from_millis(200);
