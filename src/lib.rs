@@ -71,6 +71,10 @@ pub mod document;
 
 pub mod config;
 
+pub mod metrics;
+
+pub mod server;
+
 pub mod cli;
 
 pub mod proto;
