@@ -496,7 +496,7 @@ async fn admin_pages_answer() {
             "text/plain; version=0.0.4",
             "bidgate_build_info{version=\"0.1.0\"} 1",
         ),
-        ("GET /policy", "200", "text/yaml", "version:"),
+        ("GET /policy", "200", "text/yaml", "gates:"),
         ("HEAD /health/live", "200", "application/json", ""),
         ("POST /policy", "405", "application/json", "only GET"),
         ("GET /", "404", "application/json", "no such page"),
