@@ -1,13 +1,80 @@
 //! bidgate: the last check before a bid leaves the bidder.
-pub mod auction;
-pub mod cli;
-pub mod config;
-pub mod document;
+//!
+//! A bidder answers an exchange's bid request with a bid response. Exchanges drop bad bids silently and throttle those
+//! who send many. bidgate sits in the bidder's pod, is shown each pair before it is sent, and says which bids may go
+//! out, which may not, and why, in the exchanges' own codes.
+//!
+//! # The life of an auction
+//!
+//! ```text
+//!  control plane   YAML ─► document ─► policy::Policy ─────────┐         admin HTTP: health, metrics, policy
+//!                                                              ▼                             ▲
+//!  data plane      bytes ─► wire ─► openrtb ─► auction ─► gate, gate, … ─► verdict ─► wire ─► bytes
+//!                                                                             │
+//!  side output                                                      metrics: one observe()
+//! ```
+//!
+//! 1. [`server`] receives a message and takes the time. It is the only place with sockets, clocks and threads.
+//! 2. [`wire`] reads the call out of the message, in place.
+//! 3. [`openrtb`] reads the two payloads into views: what stands there, no judgement. Strings are positions.
+//! 4. [`auction`] joins each bid with its imp and its deal.
+//! 5. [`gate`] holds the rules, one file each; [`evaluate`] runs them in order, within the budget, and is the whole
+//!    hot path on one screen.
+//! 6. [`verdict`] is what comes out; [`wire`] writes it as the reply, and [`metrics`] counts it.
+//!
+//! # Code map, in reading order
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`evaluate`] | the hot path: decode, guard, join, run the gates, give the verdict |
+//! | [`openrtb`] | the field's vocabulary: payload reading, taxonomies, domains, currencies, codes |
+//! | [`auction`] | request and response joined: all that a gate may see |
+//! | [`gate`] | the gates, and the table of them |
+//! | [`policy`] | the rules' options: a document compiled once |
+//! | [`verdict`] | verdict, outcomes, findings, reasons and errors |
+//! | [`wire`] | protobuf in and out, by hand |
+//! | [`limits`] | every bound, with its reason |
+//! | [`document`] | YAML with every error at once, each with its place |
+//! | [`config`] | the process's own settings: file, flags, environment |
+//! | [`metrics`] | counters of each worker, merged when scraped |
+//! | [`server`] | gRPC and admin HTTP, threads, shutdown |
+//! | [`cli`] | the commands |
+//! | [`proto`] | the generated client and messages, for callers |
+//!
+//! # Invariants
+//!
+//! - The engine (`evaluate` and what it uses) has no socket, clock, lock, log or runtime. Time is an argument.
+//! - After warm-up an evaluation does not allocate, pass or fail. `tests/allocations.rs` holds it.
+//! - No byte of a payload gets out but through the reply to its sender: [`verdict`] holds integers, closed sets and
+//!   positions, and so does everything that metrics and logs can see.
+//! - Everything is bounded: [`limits`] for payloads, [`server`] for connections, calls, bytes and time.
+//! - A rejection is a value. Errors are for what could not be judged.
+//! - There is no `unsafe` code.
+
 pub mod evaluate;
-pub mod gate;
-pub mod limits;
+
 pub mod openrtb;
+
+pub mod auction;
+
+pub mod gate;
+
 pub mod policy;
-pub mod proto;
+
 pub mod verdict;
+
 pub mod wire;
+
+pub mod limits;
+
+pub mod document;
+
+pub mod config;
+
+pub mod metrics;
+
+pub mod server;
+
+pub mod cli;
+
+pub mod proto;

@@ -8,6 +8,7 @@ use hdrhistogram::CreationError;
 
 use crate::document::Problems;
 use crate::limits::MESSAGE_BYTES_MAX;
+use crate::server::BindError;
 
 /// Why a command could not do its work. Each message names what failed and the cause.
 #[derive(Debug)]
@@ -20,6 +21,10 @@ pub enum CliError {
     StdinTwice,
     /// The policy file is wrong; every problem with its place.
     Policy(Problems),
+    /// The configuration is wrong; every problem with its place.
+    Config(Problems),
+    /// An address cannot be listened on.
+    Bind(BindError),
     /// Standard output could not be written.
     Write(io::Error),
     /// A result could not be written as JSON.
@@ -65,17 +70,9 @@ impl CliError {
     /// True when whoever read standard output has gone.
     #[must_use]
     pub fn is_broken_pipe(&self) -> bool {
-        let written = if let Self::Write(cause) = self {
-            Some(cause.kind())
-        } else {
-            None
-        };
-        let json = if let Self::Json(cause) = self {
-            cause.io_error_kind()
-        } else {
-            None
-        };
-        written.or(json) == Some(io::ErrorKind::BrokenPipe)
+        let gone = io::ErrorKind::BrokenPipe;
+        matches!(self, Self::Write(cause) if cause.kind() == gone)
+            || matches!(self, Self::Json(cause) if cause.io_error_kind() == Some(gone))
     }
 }
 
@@ -95,6 +92,12 @@ impl fmt::Display for CliError {
                 "the policy is not usable\n{}",
                 problems.to_string().trim_end()
             ),
+            Self::Config(problems) => write!(
+                f,
+                "the configuration is not usable\n{}",
+                problems.to_string().trim_end()
+            ),
+            Self::Bind(cause) => cause.fmt(f),
             Self::Write(cause) => write!(f, "cannot write standard output: {cause}"),
             Self::Json(cause) => write!(f, "cannot write JSON: {cause}"),
             Self::Reply(cause) => write!(f, "the reply does not decode: {cause}"),

@@ -25,6 +25,8 @@ use clap::{Parser, Subcommand};
 
 pub use error::CliError;
 
+use crate::config::ServeArgs;
+
 /// The last check before a bid leaves the bidder: a gRPC sidecar that judges OpenRTB bid responses.
 #[derive(Debug, Parser)]
 #[command(name = "bidgate", version, after_help = "Begin with: bidgate demo")]
@@ -39,7 +41,7 @@ pub struct Cli {
 pub enum Command {
     /// Run the sidecar: gRPC for bidders, HTTP for operators
     #[command(after_help = "Example:\n  bidgate serve")]
-    Serve(serve::ServeArgs),
+    Serve(ServeArgs),
     /// Start a sidecar on loopback and show it judging a dozen bundled auctions
     #[command(after_help = demo::EXAMPLES)]
     Demo(demo::DemoArgs),

@@ -1,45 +1,76 @@
 //! `bidgate serve`, and the sidecar that the demo runs on a thread of its own.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::thread::JoinHandle;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use clap::Args;
+use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
 use super::error::CliError;
 use super::{Outcome, complain};
+use crate::config::{self, Config, Log, LogFormat, ServeArgs};
+use crate::document::Document;
 use crate::policy::Policy;
-
-/// What `bidgate serve` is told.
-#[derive(Args, Clone, Debug)]
-pub struct ServeArgs {}
+use crate::server::{Drained, Server, Settings, signals};
 
 /// Runs the sidecar until it is told to stop.
 ///
 /// # Errors
-/// When it cannot be started.
+/// When the configuration is wrong, an address cannot be listened on, or a thread cannot be started.
 pub fn run(args: &ServeArgs) -> Result<Outcome, CliError> {
-    let ServeArgs {} = args;
-    Err(CliError::Start(io::ErrorKind::Unsupported.into()))
+    let config = Config::load(args, std::env::vars_os()).map_err(CliError::Config)?;
+    if args.print_config {
+        let written = write!(io::stdout(), "{}", config.to_yaml());
+        return written.map(|()| Outcome::Yes).map_err(CliError::Write);
+    }
+    start_log(config.log);
+    let server = bind(config)?;
+    server.run(signals::terminated()).map_err(CliError::Start)?;
+    Ok(Outcome::Yes)
+}
+
+fn bind(config: Config) -> Result<Server, CliError> {
+    let policy_version = config.policy.version().to_owned();
+    let server = Server::bind(Settings::from(config)).map_err(CliError::Bind)?;
+    for address in server.addresses() {
+        tracing::info!(%address, "serving gRPC");
+    }
+    tracing::info!(address = %server.admin_address(), "serving admin HTTP");
+    tracing::info!(policy_version, "policy loaded");
+    Ok(server)
+}
+
+/// Logs go to standard error. A second call changes nothing.
+fn start_log(log: Log) {
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(log.level)
+        .with_writer(io::stderr);
+    let started = match log.format {
+        LogFormat::Human => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    drop(started);
 }
 
 /// Where a sidecar should listen. Port 0 lets the system choose.
 #[derive(Clone, Debug)]
 pub(super) struct Listen {
-    pub grpc: SocketAddr,
-    pub socket: Option<PathBuf>,
-    pub admin: SocketAddr,
+    pub(super) grpc: SocketAddr,
+    pub(super) socket: Option<PathBuf>,
+    pub(super) admin: SocketAddr,
 }
 
 /// A sidecar on a thread of its own. Dropping it without [`Sidecar::stop`] leaves it to the end of the process.
 #[derive(Debug)]
 pub(super) struct Sidecar {
     /// Where it listens, with the ports that were chosen.
-    pub listen: Listen,
+    pub(super) listen: Listen,
     shutdown: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
+    thread: JoinHandle<io::Result<Drained>>,
 }
 
 impl Sidecar {
@@ -48,18 +79,55 @@ impl Sidecar {
     /// # Errors
     /// When an address cannot be bound.
     pub(super) fn start(listen: Listen, policy: Policy) -> Result<Self, CliError> {
-        drop((listen, policy));
-        Err(CliError::Start(io::ErrorKind::Unsupported.into()))
+        let server = Server::bind(settings(&listen, policy)?).map_err(CliError::Bind)?;
+        let tcp = server.addresses().iter().find_map(tcp);
+        let listen = Listen {
+            grpc: tcp.unwrap_or(listen.grpc),
+            admin: server.admin_address(),
+            ..listen
+        };
+        let (shutdown, told) = oneshot::channel();
+        let thread = thread::Builder::new()
+            .name("sidecar".to_owned())
+            .spawn(move || server.run(async { told.await.unwrap_or_default() }))
+            .map_err(CliError::Start)?;
+        Ok(Self {
+            listen,
+            shutdown,
+            thread,
+        })
     }
 
     /// Lets calls in flight finish and waits for the end.
     pub(super) fn stop(self) {
         let asked = self.shutdown.send(());
         let ended = self.thread.join();
-        if asked.is_err() || ended.is_err() {
+        if asked.is_err() || !matches!(ended, Ok(Ok(_))) {
             complain(format_args!(
                 "bidgate: the sidecar had ended before it was told to"
             ));
         }
+    }
+}
+
+/// The defaults of `serve`, but for the addresses, and no wait for load balancers that are not there.
+fn settings(listen: &Listen, policy: Policy) -> Result<Settings, CliError> {
+    let document = Document::empty();
+    let defaults = Config::from_document(document, "".as_ref()).map_err(CliError::Config)?;
+    let tcp = config::Listen::Tcp(listen.grpc);
+    let unix = listen.socket.clone().map(config::Listen::Unix);
+    Ok(Settings {
+        listen: std::iter::once(tcp).chain(unix).collect(),
+        admin: listen.admin,
+        drain_delay: Duration::ZERO,
+        policy: Arc::new(ArcSwap::from_pointee(policy)),
+        ..Settings::from(defaults)
+    })
+}
+
+fn tcp(address: &config::Listen) -> Option<SocketAddr> {
+    match address {
+        config::Listen::Tcp(address) => Some(*address),
+        config::Listen::Unix(_) => None,
     }
 }

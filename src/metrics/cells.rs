@@ -1,0 +1,124 @@
+//! Counters with one writer each.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::catalog::EVALUATION_BUCKETS;
+use crate::verdict::{GateStatus, Reason, Verdict};
+
+/// One worker's counters. Aligned to two cache lines, so that no other worker's data shares one with them.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(super) struct Cells {
+    verdicts: [Counter; Verdict::ALL.len()],
+    gates: Box<[GateCells]>,
+    pub(super) evaluation_seconds: Histogram,
+    pub(super) shed: Counter,
+    pub(super) too_large: Counter,
+    pub(super) malformed_message: Counter,
+    pub(super) malformed_bid_request: Counter,
+    pub(super) malformed_bid_response: Counter,
+    pub(super) invalid_argument: Counter,
+    /// Takes what has no cell, which the tables' sizes rule out.
+    spill: Counter,
+}
+
+impl Cells {
+    pub(super) fn new(gates: usize) -> Self {
+        Self {
+            verdicts: Default::default(),
+            gates: (0..gates).map(|_| GateCells::default()).collect(),
+            evaluation_seconds: Histogram::default(),
+            shed: Counter::default(),
+            too_large: Counter::default(),
+            malformed_message: Counter::default(),
+            malformed_bid_request: Counter::default(),
+            malformed_bid_response: Counter::default(),
+            invalid_argument: Counter::default(),
+            spill: Counter::default(),
+        }
+    }
+
+    pub(super) fn verdict(&self, verdict: Verdict) -> &Counter {
+        self.verdicts.get(verdict as usize).unwrap_or(&self.spill)
+    }
+
+    pub(super) fn outcome(
+        &self,
+        gate: usize,
+        status: GateStatus,
+        reason: Option<Reason>,
+    ) -> &Counter {
+        let reason = reason.map_or(Reason::ALL.len(), |reason| reason as usize);
+        let cells = self
+            .gates
+            .get(gate)
+            .and_then(|gate| gate.outcomes.get(status as usize));
+        cells
+            .and_then(|reasons| reasons.get(reason))
+            .unwrap_or(&self.spill)
+    }
+}
+
+/// One gate's outcomes: status, then reason, the last of which is none.
+#[derive(Debug)]
+#[repr(align(128))]
+struct GateCells {
+    outcomes: [[Counter; Reason::ALL.len() + 1]; GateStatus::ALL.len()],
+}
+
+impl Default for GateCells {
+    fn default() -> Self {
+        Self {
+            outcomes: std::array::from_fn(|_| std::array::from_fn(|_| Counter::default())),
+        }
+    }
+}
+
+/// Durations by bucket, with their sum.
+#[derive(Debug, Default)]
+pub(super) struct Histogram {
+    /// Not cumulative; the last takes what is above every bound.
+    buckets: [Counter; EVALUATION_BUCKETS.len() + 1],
+    sum_ns: Counter,
+}
+
+impl Histogram {
+    pub(super) fn record(&self, duration_ns: u64) {
+        let bucket = EVALUATION_BUCKETS.partition_point(|(bound_ns, _)| *bound_ns < duration_ns);
+        if let Some(bucket) = self.buckets.get(bucket) {
+            bucket.increment();
+        }
+        self.sum_ns.add(duration_ns);
+    }
+
+    pub(super) fn bucket(&self, position: usize) -> u64 {
+        self.buckets.get(position).map_or(0, Counter::read)
+    }
+
+    pub(super) fn sum_ns(&self) -> u64 {
+        self.sum_ns.read()
+    }
+}
+
+/// A number that one thread adds to and any thread reads.
+#[derive(Debug, Default)]
+pub(super) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(super) fn increment(&self) {
+        self.add(1);
+    }
+
+    /// INVARIANT (single writer): no other thread adds, so nothing is lost between load and store, and neither
+    /// locks the bus.
+    fn add(&self, amount: u64) {
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_add(amount),
+            Ordering::Relaxed,
+        );
+    }
+
+    pub(super) fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,66 @@
+//! What the kernel knows about this process, from `/proc`. `None` where there is no `/proc`.
+
+use std::fs;
+
+/// The unit of times in `/proc`: `USER_HZ`, 100 on every Linux that this binary runs on.
+pub(super) const TICKS_PER_SECOND: u64 = 100;
+
+/// Resident memory in bytes.
+pub(super) fn resident_memory_bytes() -> Option<u64> {
+    let kibibytes: u64 = line_of("/proc/self/status", "VmRSS:")?
+        .split_whitespace()
+        .next()?
+        .parse()
+        .ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+/// User and system time, in ticks.
+pub(super) fn cpu_ticks() -> Option<u64> {
+    stat_field(14)?.checked_add(stat_field(15)?)
+}
+
+/// Open file descriptors. The one that reads the directory is among them.
+pub(super) fn open_fds() -> Option<usize> {
+    Some(fs::read_dir("/proc/self/fd").ok()?.count())
+}
+
+/// Start of the process, seconds since the Unix epoch.
+pub(super) fn start_time_seconds() -> Option<u64> {
+    let boot: u64 = line_of("/proc/stat", "btime")?.trim().parse().ok()?;
+    boot.checked_add(stat_field(22)? / TICKS_PER_SECOND)
+}
+
+/// A field of `/proc/self/stat`, counted from 1 as proc(5) does. The second holds the program's name in brackets and
+/// may hold blanks, so counting starts after it.
+fn stat_field(number: usize) -> Option<u64> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, after_name) = stat.rsplit_once(')')?;
+    after_name
+        .split_whitespace()
+        .nth(number.checked_sub(3)?)?
+        .parse()
+        .ok()
+}
+
+fn line_of(file: &str, key: &str) -> Option<String> {
+    let text = fs::read_to_string(file).ok()?;
+    text.lines()
+        .find_map(|line| line.strip_prefix(key))
+        .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_os = "linux")]
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_kernel_knows_this_process() {
+        assert!(resident_memory_bytes().unwrap() > 100_000);
+        assert!(cpu_ticks().is_some());
+        assert!(open_fds().unwrap() >= 3);
+        assert!(start_time_seconds().unwrap() > 1_600_000_000);
+    }
+}

@@ -1,0 +1,208 @@
+//! The admin pages: health, metrics and the policy, over HTTP/1.1 on the control thread.
+//!
+//! One request a connection, a fixed number of connections, and a deadline for each: a caller that dawdles costs a place
+//! for some seconds and no more.
+
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::acceptor::Connections;
+use super::in_flight::InFlight;
+use super::readiness::Readiness;
+use super::settings::Settings;
+use crate::config::Listen;
+use crate::metrics::{self, Metrics, ServerGauges};
+
+/// Serves the pages for as long as it is polled.
+pub(super) async fn serve(listener: TcpListener, admin: Admin) {
+    let admin = Rc::new(admin);
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        if connections.len() >= MAX_CONNECTIONS {
+            drop(connections.join_next().await);
+        }
+        match listener.accept().await {
+            Ok((stream, _)) => drop(connections.spawn_local(connection(stream, Rc::clone(&admin)))),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept admin connections");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, admin: Rc<Admin>) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let response = admin.answer(request.method(), request.uri().path());
+        std::future::ready(Ok::<_, Infallible>(response))
+    });
+    let mut http1 = http1::Builder::new();
+    http1
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_BYTES)
+        .keep_alive(false);
+    match timeout(
+        CONNECTION_TIMEOUT,
+        http1.serve_connection(TokioIo::new(stream), service),
+    )
+    .await
+    {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "admin connection ended"),
+        Err(_elapsed) => tracing::debug!("admin connection took too long"),
+    }
+}
+
+/// What the pages show.
+#[derive(Debug)]
+pub(super) struct Admin {
+    pub(super) settings: Arc<Settings>,
+    pub(super) metrics: Metrics,
+    pub(super) in_flight: Arc<InFlight>,
+    pub(super) connections: Arc<Connections>,
+    pub(super) readiness: Arc<Readiness>,
+    pub(super) listeners: Vec<Listen>,
+    pub(super) started: Started,
+}
+
+type Page = Response<Full<Bytes>>;
+
+impl Admin {
+    fn answer(&self, method: &Method, path: &str) -> Page {
+        let page: fn(&Self) -> Page = match path {
+            "/health/live" => Self::live,
+            "/health/ready" => Self::ready,
+            "/health/info" => Self::info,
+            "/metrics" => Self::metrics,
+            "/policy" => Self::policy,
+            _ => return error(StatusCode::NOT_FOUND, "no such page"),
+        };
+        if method == Method::GET || method == Method::HEAD {
+            page(self)
+        } else {
+            method_not_allowed()
+        }
+    }
+
+    fn live(&self) -> Page {
+        json(StatusCode::OK, &json!({ "status": "live" }))
+    }
+
+    fn ready(&self) -> Page {
+        match self.readiness.not_ready_reason() {
+            None => json(StatusCode::OK, &json!({ "status": "ready" })),
+            Some(reason) => json(
+                StatusCode::SERVICE_UNAVAILABLE,
+                &json!({ "status": "not_ready", "reason": reason }),
+            ),
+        }
+    }
+
+    fn info(&self) -> Page {
+        let listeners: Vec<_> = self.listeners.iter().map(ToString::to_string).collect();
+        json(
+            StatusCode::OK,
+            &json!({
+                "version": env!("CARGO_PKG_VERSION"),
+                "started_at": self.started.at,
+                "uptime_s": self.started.clock.elapsed().as_secs(),
+                "policy_version": self.settings.policy.load().version(),
+                "listeners": listeners,
+            }),
+        )
+    }
+
+    fn metrics(&self) -> Page {
+        let policy = self.settings.policy.load();
+        let text = self.metrics.render(&ServerGauges {
+            in_flight: self.in_flight.count(),
+            connections_open: self.connections.open(),
+            connections_refused: self.connections.refused(),
+            policy_version: policy.version(),
+        });
+        page(StatusCode::OK, metrics::CONTENT_TYPE, text)
+    }
+
+    fn policy(&self) -> Page {
+        let policy = self.settings.policy.load();
+        page(
+            StatusCode::OK,
+            "text/yaml; charset=utf-8",
+            policy.effective().to_yaml(),
+        )
+    }
+}
+
+/// When the server started.
+#[derive(Debug)]
+pub(super) struct Started {
+    /// UTC, ISO 8601.
+    at: String,
+    clock: Instant,
+}
+
+impl Started {
+    #[expect(clippy::disallowed_methods, reason = "the edge is where time is read")]
+    pub(super) fn now() -> Self {
+        Self {
+            at: prost_types::Timestamp::from(SystemTime::now()).to_string(),
+            clock: Instant::now(),
+        }
+    }
+}
+
+fn method_not_allowed() -> Page {
+    let mut response = error(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "only GET and HEAD are allowed",
+    );
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+fn error(status: StatusCode, message: &str) -> Page {
+    json(
+        status,
+        &json!({ "error": message, "status": status.as_u16() }),
+    )
+}
+
+fn json(status: StatusCode, value: &serde_json::Value) -> Page {
+    page(status, "application/json", value.to_string())
+}
+
+fn page(status: StatusCode, content_type: &'static str, text: String) -> Page {
+    let mut response = Response::new(Full::from(text));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// Scrapers and probes of one machine, with room to spare.
+const MAX_CONNECTIONS: usize = 64;
+/// Enough for any browser's headers.
+const HEADER_BYTES: usize = 16 * 1024;
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// For the whole connection, so that a page that is not read is given up as well.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

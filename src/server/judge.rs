@@ -1,0 +1,145 @@
+//! A worker's evaluator, and the memory that replies are written in.
+
+use std::io;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+
+use super::clock::Arrival;
+use super::reader::PREFIX_BYTES;
+use super::settings::Settings;
+use crate::evaluate::{Call, Clock as _, Evaluator};
+use crate::metrics::Recorder;
+use crate::policy::Policy;
+use crate::wire::{EvaluationId, WireError, encode_refusal};
+
+/// Judges the calls of one worker, one at a time.
+#[derive(Debug)]
+pub(super) struct Judge {
+    evaluator: Evaluator,
+    policy: Arc<ArcSwap<Policy>>,
+    ids: EvaluationIds,
+    /// Replies with their prefixes. Cleared per call or batch, never shrunk.
+    replies: Vec<u8>,
+}
+
+impl Judge {
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub(super) fn new(settings: &Settings) -> io::Result<Self> {
+        Ok(Self {
+            evaluator: Evaluator::new(settings.limits),
+            policy: Arc::clone(&settings.policy),
+            ids: EvaluationIds::new()?,
+            replies: Vec::new(),
+        })
+    }
+
+    /// Judges one call and returns the reply, ready to send.
+    pub(super) fn reply(
+        &mut self,
+        call: &Call<'_>,
+        arrival: &Arrival,
+        recorder: &Recorder,
+    ) -> Bytes {
+        self.begin_batch();
+        self.append_reply(call, arrival, recorder);
+        self.batch()
+    }
+
+    /// Begins a batch of replies.
+    pub(super) fn begin_batch(&mut self) {
+        self.replies.clear();
+    }
+
+    /// Judges one call and adds the reply to the batch.
+    pub(super) fn append_reply(&mut self, call: &Call<'_>, arrival: &Arrival, recorder: &Recorder) {
+        let policy = self.policy.load();
+        let evaluation = self.evaluator.evaluate(call, &policy, arrival);
+        let id = self.ids.next();
+        append_message(&mut self.replies, |reply| evaluation.encode(id, reply));
+        recorder.observe(&evaluation);
+    }
+
+    /// Adds the reply to a message that is not a call (spec: contract §3).
+    pub(super) fn append_refusal(
+        &mut self,
+        error: WireError,
+        correlation_id: u64,
+        arrival: &Arrival,
+    ) {
+        let policy = self.policy.load();
+        let id = self.ids.next();
+        let arrived = arrival.arrived_unix_us();
+        append_message(&mut self.replies, |reply| {
+            encode_refusal(error, correlation_id, id, arrived, &policy, reply);
+        });
+    }
+
+    pub(super) fn batch_bytes(&self) -> usize {
+        self.replies.len()
+    }
+
+    /// A copy of the batch, of exactly its size.
+    pub(super) fn batch(&self) -> Bytes {
+        Bytes::copy_from_slice(&self.replies)
+    }
+}
+
+/// Appends a message and, before it, the prefix that says its length.
+fn append_message(replies: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>)) {
+    let start = replies.len();
+    replies.extend_from_slice(&[0; PREFIX_BYTES]);
+    encode(replies);
+    let len = replies.len().saturating_sub(start + PREFIX_BYTES);
+    // A reply is smaller than the message it answers and the bounds on findings together: far below 4 GiB.
+    let len = u32::try_from(len).unwrap_or(u32::MAX);
+    if let Some(prefix) = replies.get_mut(start + 1..start + PREFIX_BYTES) {
+        prefix.copy_from_slice(&len.to_be_bytes());
+    }
+}
+
+/// Ids that no other worker, process or replica gives: 64 random bits drawn at start, then a count.
+#[derive(Debug)]
+struct EvaluationIds {
+    high: u128,
+    count: u64,
+}
+
+impl EvaluationIds {
+    fn new() -> io::Result<Self> {
+        let high = getrandom::u64().map_err(io::Error::other)?;
+        Ok(Self {
+            high: u128::from(high) << 64,
+            count: 0,
+        })
+    }
+
+    fn next(&mut self) -> EvaluationId {
+        self.count = self.count.wrapping_add(1);
+        EvaluationId(self.high | u128::from(self.count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_differ_within_and_between_workers() {
+        let mut one = EvaluationIds::new().unwrap();
+        let mut other = EvaluationIds::new().unwrap();
+        let ids = [one.next(), one.next(), other.next(), other.next()];
+        let distinct: std::collections::BTreeSet<_> = ids.iter().map(|id| id.0).collect();
+        assert_eq!(distinct.len(), ids.len());
+    }
+
+    #[test]
+    fn a_prefix_says_the_length_of_its_message() {
+        let mut replies = Vec::new();
+        append_message(&mut replies, |reply| reply.extend_from_slice(b"abc"));
+        append_message(&mut replies, |_| {});
+        assert_eq!(replies, [0, 0, 0, 0, 3, b'a', b'b', b'c', 0, 0, 0, 0, 0]);
+    }
+}

@@ -1,0 +1,241 @@
+//! The edge: sockets, clocks, threads and signals. Everything further in is handed bytes, a policy and a time.
+//!
+//! The thread that calls [`Server::run`] is the control plane: it accepts connections, serves the admin pages and leads
+//! the shutdown. The data plane is one thread per core, each with a runtime, an evaluator and counters of its own. A
+//! connection belongs to one worker for life, so a call is received, judged and answered without leaving its thread.
+//!
+//! | bound | where | over it |
+//! | --- | --- | --- |
+//! | connections | [`Settings::max_connections`] | closed at once, counted |
+//! | calls and stream messages held | [`Settings::max_in_flight`] | `RESOURCE_EXHAUSTED`, counted |
+//! | bytes of a message | [`Settings::max_message_bytes`] | `OUT_OF_RANGE`, counted |
+//! | streams, headers and unread bytes of a connection | [`connection`] | flow control of HTTP/2 |
+//! | replies that a stream's caller does not read | [`stream`] | the stream is no longer read |
+//! | time to open HTTP/2, to send a call, to drain | [`connection`], [`unary`], [`Settings::grace`] | cut |
+
+mod settings;
+
+mod acceptor;
+mod connection;
+mod listener;
+mod socket;
+mod worker;
+
+mod clock;
+mod in_flight;
+mod judge;
+mod reader;
+mod refusal;
+mod reply;
+mod routes;
+mod service;
+mod stream;
+mod unary;
+
+mod admin;
+mod drain;
+mod readiness;
+pub mod signals;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{sleep, timeout};
+
+pub use listener::BindError;
+pub use settings::Settings;
+
+use acceptor::{Accepted, Connections};
+use admin::{Admin, Started};
+use in_flight::InFlight;
+use listener::Listener;
+use readiness::Readiness;
+use routes::Routes;
+use worker::{Blueprint, Ended, WorkerThread};
+
+use crate::config::Listen;
+use crate::metrics::{Metrics, Recorder};
+
+/// A server with its listeners open, not yet serving.
+#[derive(Debug)]
+pub struct Server {
+    settings: Arc<Settings>,
+    listeners: Vec<Listener>,
+    addresses: Vec<Listen>,
+    admin: TcpListener,
+    admin_address: SocketAddr,
+}
+
+impl Server {
+    /// Opens the listeners. From here on callers can connect; they are served once [`Self::run`] is.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on, with the address and what to do.
+    pub fn bind(settings: Settings) -> Result<Self, BindError> {
+        let listeners: Vec<_> = settings
+            .listen
+            .iter()
+            .map(|listen| Listener::bind(listen, settings.unix_mode))
+            .collect::<Result<_, _>>()?;
+        let addresses = listeners.iter().map(Listener::address).collect();
+        let (admin, admin_address) = listener::bind_tcp(settings.admin)?;
+        Ok(Self {
+            settings: Arc::new(settings),
+            listeners,
+            addresses,
+            admin,
+            admin_address,
+        })
+    }
+
+    /// Where calls are served, with the ports that the system chose.
+    #[must_use]
+    pub fn addresses(&self) -> &[Listen] {
+        &self.addresses
+    }
+
+    /// Where the admin pages are served.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address
+    }
+
+    /// Serves until `shutdown` completes, then drains (spec: contract §4): not ready, [`Settings::drain_delay`], stop
+    /// accepting, finish what is in flight within [`Settings::grace`], cut the rest. While it drains, SIGTERM or
+    /// SIGINT cuts at once.
+    ///
+    /// # Errors
+    /// When the threads cannot be started, or one ends by itself.
+    pub fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<Drained> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build_local(LocalOptions::default())?;
+        runtime.block_on(self.serve(shutdown))
+    }
+
+    async fn serve(self, shutdown: impl Future<Output = ()>) -> io::Result<Drained> {
+        let readiness = Arc::new(Readiness::new());
+        let mut running = self.start(&readiness)?;
+        readiness.ready().await;
+        tokio::select! {
+            () = shutdown => {}
+            ended = running.workers.join_next() => return Err(lost_worker(ended.as_ref())),
+        }
+        tokio::select! {
+            drained = running.drain(&readiness) => Ok(drained),
+            () = signals::terminated() => Ok(Drained::Cut),
+        }
+    }
+
+    fn start(self, readiness: &Arc<Readiness>) -> io::Result<Running> {
+        let settings = self.settings;
+        let (metrics, recorders) =
+            Metrics::new(settings.worker_count(), settings.policy.load().gate_names());
+        let in_flight = Arc::new(InFlight::new(settings.max_in_flight));
+        let connections = Arc::new(Connections::new(recorders.len(), settings.max_connections));
+        let routes = Arc::new(Routes::new(readiness.health()).map_err(io::Error::other)?);
+
+        let (workers, senders) = start_workers(recorders, |recorder| Blueprint {
+            settings: Arc::clone(&settings),
+            in_flight: Arc::clone(&in_flight),
+            routes: Arc::clone(&routes),
+            recorder,
+        })?;
+        let acceptors = acceptor::start(self.listeners, &connections, &senders)?;
+        let admin = Admin {
+            settings: Arc::clone(&settings),
+            metrics,
+            in_flight,
+            connections,
+            readiness: Arc::clone(readiness),
+            listeners: self.addresses,
+            started: Started::now(),
+        };
+        let mut admin_tasks = JoinSet::new();
+        admin_tasks.spawn_local(admin::serve(
+            tokio::net::TcpListener::from_std(self.admin)?,
+            admin,
+        ));
+        Ok(Running {
+            settings,
+            acceptors,
+            workers,
+            admin: admin_tasks,
+        })
+    }
+}
+
+/// Starts a worker for each recorder. Returns the ends of all, and where to send each its connections.
+fn start_workers(
+    recorders: Vec<Recorder>,
+    blueprint: impl Fn(Recorder) -> Blueprint,
+) -> io::Result<(Workers, Vec<mpsc::Sender<Accepted>>)> {
+    let mut workers = JoinSet::new();
+    let mut senders = Vec::new();
+    for (index, recorder) in recorders.into_iter().enumerate() {
+        let WorkerThread { sender, ended } = worker::start(index, blueprint(recorder))?;
+        senders.push(sender);
+        workers.spawn_local(async { ended.await.ok() });
+    }
+    Ok((workers, senders))
+}
+
+/// Completes with each worker thread; with none if the thread panicked.
+type Workers = JoinSet<Option<Ended>>;
+
+/// How a shutdown ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// Everything in flight was finished.
+    Completely,
+    /// The grace period ended, or a second signal came, before everything in flight was finished.
+    Cut,
+}
+
+/// What [`Server::run`] has started.
+#[derive(Debug)]
+struct Running {
+    settings: Arc<Settings>,
+    /// They hold the only senders of new connections: a worker drains when they are gone.
+    acceptors: JoinSet<()>,
+    workers: Workers,
+    /// Ends with the runtime: the admin pages are served to the last.
+    #[expect(dead_code, reason = "held for its drop")]
+    admin: JoinSet<()>,
+}
+
+impl Running {
+    async fn drain(&mut self, readiness: &Readiness) -> Drained {
+        tracing::info!(delay = ?self.settings.drain_delay, "draining: not ready");
+        readiness.draining().await;
+        sleep(self.settings.drain_delay).await;
+        tracing::info!(grace = ?self.settings.grace, "draining: no new connections");
+        self.acceptors.shutdown().await;
+        let everyone = timeout(self.settings.grace + CUT_MARGIN, self.all_workers()).await;
+        let drained = everyone.unwrap_or(Drained::Cut);
+        tracing::info!(?drained, "drained");
+        drained
+    }
+
+    async fn all_workers(&mut self) -> Drained {
+        let mut drained = Drained::Completely;
+        while let Some(ended) = self.workers.join_next().await {
+            if !matches!(ended, Ok(Some(Ended { cut: 0 }))) {
+                drained = Drained::Cut;
+            }
+        }
+        drained
+    }
+}
+
+fn lost_worker(ended: Option<&Result<Option<Ended>, JoinError>>) -> io::Error {
+    io::Error::other(format!("a worker thread ended by itself: {ended:?}"))
+}
+
+/// What a worker gets on top of the grace period to cut its connections and end.
+const CUT_MARGIN: Duration = Duration::from_millis(500);

@@ -1,0 +1,53 @@
+//! Why a call is not answered with a verdict, and the gRPC status that says so.
+
+use tonic::Status;
+
+use crate::wire::WireError;
+
+/// Why a call, or a stream, ends without a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Too much is in flight.
+    Shed,
+    /// The message is larger than it may be.
+    TooLarge { announced: u32, max: usize },
+    /// The message is not an `EvaluateRequest`, or a field of it is out of range.
+    Argument(WireError),
+    /// The caller compresses.
+    Compressed,
+    /// The prefix of a message is not gRPC's.
+    BadPrefix,
+    /// A unary call without a message.
+    NoMessage,
+    /// A unary call with more than one.
+    SecondMessage,
+    /// The caller ended in the middle of a message.
+    Truncated,
+    /// The caller has cancelled, or the connection broke: nobody reads the status.
+    Gone,
+    /// The message did not arrive in time.
+    Slow,
+    /// The server drains.
+    Draining,
+}
+
+impl Refusal {
+    /// The status that the caller sees.
+    pub(super) fn status(self) -> Status {
+        match self {
+            Self::Shed => Status::resource_exhausted("too many calls in flight"),
+            Self::TooLarge { announced, max } => Status::out_of_range(format!(
+                "message of {announced} bytes, at most {max} are accepted"
+            )),
+            Self::Argument(error) => Status::invalid_argument(error.message()),
+            Self::Compressed => Status::unimplemented("compression is not supported"),
+            Self::BadPrefix => Status::internal("malformed message prefix"),
+            Self::NoMessage => Status::internal("call without a message"),
+            Self::SecondMessage => Status::internal("unary call with more than one message"),
+            Self::Truncated => Status::internal("call ended within a message"),
+            Self::Gone => Status::cancelled("call cancelled"),
+            Self::Slow => Status::deadline_exceeded("message did not arrive in time"),
+            Self::Draining => Status::unavailable("shutting down"),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The services beside ours: health and reflection.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+
+use http::{Request, Response};
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
+use tonic_reflection::server::{Builder, Error};
+use tower_service::Service;
+
+use crate::proto::DESCRIPTOR_SET;
+
+/// Services by the first part of the path.
+pub(super) struct Routes(Vec<(&'static str, Route)>);
+
+/// Answers a call of one service.
+type Route = Box<dyn Fn(Request<Body>) -> Answer + Send + Sync>;
+type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
+impl Routes {
+    /// # Errors
+    /// When the compiled-in descriptors cannot be read.
+    pub(super) fn new(health: HealthReporter) -> Result<Self, Error> {
+        let health = HealthServer::new(HealthService::from_health_reporter(health));
+        let reflection =
+            || Builder::configure().register_encoded_file_descriptor_set(DESCRIPTOR_SET);
+        let health_file = tonic_health::pb::FILE_DESCRIPTOR_SET;
+        let v1 = reflection()
+            .register_encoded_file_descriptor_set(health_file)
+            .build_v1()?;
+        let v1alpha = reflection()
+            .register_encoded_file_descriptor_set(health_file)
+            .build_v1alpha()?;
+        Ok(Self(vec![
+            route(health.max_decoding_message_size(MAX_MESSAGE_BYTES)),
+            route(v1.max_decoding_message_size(MAX_MESSAGE_BYTES)),
+            route(v1alpha.max_decoding_message_size(MAX_MESSAGE_BYTES)),
+        ]))
+    }
+
+    pub(super) fn find(&self, path: &str) -> Option<&Route> {
+        let (service, _method) = path.strip_prefix('/')?.split_once('/')?;
+        self.0
+            .iter()
+            .find(|(name, _)| *name == service)
+            .map(|(_, route)| route)
+    }
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|(name, _)| name))
+            .finish()
+    }
+}
+
+fn route<S>(service: S) -> (&'static str, Route)
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>,
+    S: NamedService + Clone + Send + Sync + 'static,
+{
+    let route = move |request| -> Answer {
+        let mut service = service.clone();
+        Box::pin(async move {
+            match service.call(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        })
+    };
+    (S::NAME, Box::new(route))
+}
+
+/// Names of services and symbols.
+const MAX_MESSAGE_BYTES: usize = 16 * 1024;

@@ -1,0 +1,67 @@
+//! What the server must be told.
+
+use std::net::SocketAddr;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::config::{Config, Listen};
+use crate::limits::Limits;
+use crate::policy::Policy;
+
+/// What the server must be told. Checked by whoever reads the configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where calls are served.
+    pub listen: Vec<Listen>,
+    /// Permission bits of Unix sockets.
+    pub unix_mode: u32,
+    /// Where the admin pages are served.
+    pub admin: SocketAddr,
+    /// Bytes of one received message, at most.
+    pub max_message_bytes: usize,
+    /// Calls and stream messages held at a time, at most.
+    pub max_in_flight: usize,
+    /// Connections open at a time, at most.
+    pub max_connections: usize,
+    /// Threads of the data plane; 0 is one per core.
+    pub workers: usize,
+    /// Bounds on the payloads.
+    pub limits: Limits,
+    /// Time between "not ready" and the end of accepting, for load balancers to notice.
+    pub drain_delay: Duration,
+    /// Time for calls in flight to finish when draining.
+    pub grace: Duration,
+    /// The policy that judges. Loaded once per call, so that it can be replaced under way.
+    pub policy: Arc<ArcSwap<Policy>>,
+}
+
+impl From<Config> for Settings {
+    fn from(config: Config) -> Self {
+        Self {
+            listen: config.listen,
+            unix_mode: config.unix_mode,
+            admin: config.admin,
+            max_message_bytes: config.max_message_bytes,
+            max_in_flight: config.max_in_flight,
+            max_connections: config.max_connections,
+            workers: config.workers,
+            limits: config.limits,
+            drain_delay: config.drain_delay,
+            grace: config.grace,
+            policy: Arc::new(ArcSwap::from_pointee(config.policy)),
+        }
+    }
+}
+
+impl Settings {
+    pub(super) fn worker_count(&self) -> usize {
+        match self.workers {
+            0 => available_parallelism().map_or(1, NonZero::get),
+            workers => workers,
+        }
+    }
+}

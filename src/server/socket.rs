@@ -1,0 +1,118 @@
+//! A TCP or Unix socket on a worker.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+use super::acceptor::Stream;
+
+/// What every HTTP/2 connection begins with (RFC 9113 section 3.4).
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// A connected socket. One type for both kinds, so that HTTP/2 is compiled once.
+#[derive(Debug)]
+pub(super) struct Socket {
+    kind: Kind,
+    /// Read before the socket: what is left of the preface, once it has been checked.
+    replay: &'static [u8],
+}
+
+#[derive(Debug)]
+enum Kind {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Socket {
+    /// Puts an accepted socket on this thread's runtime.
+    pub(super) fn new(stream: Stream) -> io::Result<Self> {
+        let kind = match stream {
+            Stream::Tcp(stream) => {
+                // A reply is a few hundred bytes that wait for nothing.
+                stream.set_nodelay(true)?;
+                Kind::Tcp(TcpStream::from_std(stream)?)
+            }
+            Stream::Unix(stream) => Kind::Unix(UnixStream::from_std(stream)?),
+        };
+        Ok(Self { kind, replay: b"" })
+    }
+
+    pub(super) fn is_tcp(&self) -> bool {
+        matches!(self.kind, Kind::Tcp(_))
+    }
+
+    /// Lets the preface, which has been read and is known, be read again.
+    pub(super) fn replay_preface(&mut self) {
+        self.replay = PREFACE;
+    }
+
+    fn read_replay(&mut self, buffer: &mut ReadBuf<'_>) {
+        let len = self.replay.len().min(buffer.remaining());
+        if let Some((now, later)) = self.replay.split_at_checked(len) {
+            buffer.put_slice(now);
+            self.replay = later;
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.replay.is_empty() {
+            self.read_replay(buffer);
+            return Poll::Ready(Ok(()));
+        }
+        match &mut self.kind {
+            Kind::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Kind::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.kind {
+            Kind::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Kind::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.kind {
+            Kind::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Kind::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.kind {
+            Kind::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Kind::Unix(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.kind {
+            Kind::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Kind::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! `EvaluateStream`: many messages, each judged when it arrives, replies in the same order.
+//!
+//! The replies are a body that reads the caller's messages when it is itself asked for more. HTTP/2 asks only while the
+//! caller has room for replies, so a caller that does not read is not read either: at most two batches of replies wait
+//! for it.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::Response;
+use http_body::Frame;
+use hyper::body::Incoming;
+use tokio::time::{Sleep, sleep};
+use tonic::Status;
+
+use super::clock::Arrival;
+use super::drain::DrainWatch;
+use super::in_flight::Slot;
+use super::judge::Judge;
+use super::reader::MessageReader;
+use super::refusal::Refusal;
+use super::reply::{ReplyBody, ready_trailers};
+use super::service::reply;
+use super::unary::RECEIVE_TIMEOUT;
+use super::worker::Worker;
+use crate::evaluate::Call;
+
+/// Answers one call: the head at once, the replies as they come.
+pub(super) fn answer(worker: Rc<Worker>, body: Incoming) -> Response<ReplyBody> {
+    reply(ReplyBody::Stream(Box::new(StreamReplies {
+        reader: MessageReader::new(body, worker.max_message_bytes),
+        drain: worker.drain.watch(),
+        partial: None,
+        status: None,
+        yielding: false,
+        worker,
+    })))
+}
+
+/// The replies of one stream.
+#[derive(Debug)]
+pub(super) struct StreamReplies {
+    worker: Rc<Worker>,
+    reader: MessageReader<Incoming>,
+    drain: DrainWatch,
+    /// There while part of a message is held.
+    partial: Option<Partial>,
+    /// How the stream ends, once it does.
+    status: Option<Status>,
+    /// True after a full batch: others of this worker come first.
+    yielding: bool,
+}
+
+impl StreamReplies {
+    /// The replies to all messages that have arrived, up to a full batch; or the trailers.
+    pub(super) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if std::mem::take(&mut self.yielding) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let replies = if self.status.is_none() {
+            self.judge_arrived(cx)
+        } else {
+            Bytes::new()
+        };
+        if !replies.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(replies))));
+        }
+        self.status.as_ref().map_or(Poll::Pending, ready_trailers)
+    }
+
+    fn judge_arrived(&mut self, cx: &mut Context<'_>) -> Bytes {
+        let worker = Rc::clone(&self.worker);
+        let mut judge = worker.judge.borrow_mut();
+        judge.begin_batch();
+        for _ in 0..BATCH_MESSAGES {
+            match self.reader.poll_message(cx) {
+                Poll::Ready(Some(Ok(message))) => match self.judge(&mut judge, &message) {
+                    Ok(()) if judge.batch_bytes() < BATCH_BYTES => {}
+                    Ok(()) => break,
+                    Err(refusal) => return self.end(&judge, refusal),
+                },
+                Poll::Ready(Some(Err(refusal))) => return self.end(&judge, refusal),
+                Poll::Ready(None) => {
+                    self.status = Some(Status::ok(""));
+                    return judge.batch();
+                }
+                Poll::Pending => return self.wait(&judge, cx),
+            }
+        }
+        self.yielding = true;
+        judge.batch()
+    }
+
+    /// Judges one message in the slot that its first part holds, or in one of its own.
+    fn judge(&mut self, judge: &mut Judge, message: &Bytes) -> Result<(), Refusal> {
+        let _slot = match self.partial.take() {
+            Some(partial) => partial.slot,
+            None => Slot::take(&self.worker)?,
+        };
+        let arrival = Arrival::now();
+        match Call::decode(message) {
+            Ok(call) => judge.append_reply(&call, &arrival, &self.worker.recorder),
+            Err((error, correlation_id)) => {
+                self.worker.count(Refusal::Argument(error));
+                judge.append_refusal(error, correlation_id, &arrival);
+            }
+        }
+        Ok(())
+    }
+
+    /// Every message that has arrived is judged: this is where a drain ends the stream.
+    fn wait(&mut self, judge: &Judge, cx: &mut Context<'_>) -> Bytes {
+        if self.drain.poll(cx) {
+            return self.end(judge, Refusal::Draining);
+        }
+        if self.reader.is_partial()
+            && let Err(refusal) = self.wait_for_the_rest(cx)
+        {
+            return self.end(judge, refusal);
+        }
+        judge.batch()
+    }
+
+    fn wait_for_the_rest(&mut self, cx: &mut Context<'_>) -> Result<(), Refusal> {
+        if self.partial.is_none() {
+            self.partial = Some(Partial::new(&self.worker)?);
+        }
+        match self
+            .partial
+            .as_mut()
+            .map(|partial| partial.deadline.as_mut().poll(cx))
+        {
+            Some(Poll::Ready(())) => Err(Refusal::Slow),
+            Some(Poll::Pending) | None => Ok(()),
+        }
+    }
+
+    fn end(&mut self, judge: &Judge, refusal: Refusal) -> Bytes {
+        self.partial = None;
+        self.status = Some(self.worker.refuse(refusal));
+        judge.batch()
+    }
+}
+
+/// A message of which the rest is awaited, as slowly as a unary call may arrive.
+#[derive(Debug)]
+struct Partial {
+    slot: Slot,
+    deadline: Pin<Box<Sleep>>,
+}
+
+impl Partial {
+    fn new(worker: &Rc<Worker>) -> Result<Self, Refusal> {
+        Ok(Self {
+            slot: Slot::take(worker)?,
+            deadline: Box::pin(sleep(RECEIVE_TIMEOUT)),
+        })
+    }
+}
+
+/// Messages judged before other calls of the worker have their turn.
+const BATCH_MESSAGES: usize = 16;
+/// Bytes of replies after which a batch is full.
+const BATCH_BYTES: usize = 16 * 1024;

@@ -1,0 +1,154 @@
+//! One thread of the data plane.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::acceptor::Accepted;
+use super::connection;
+use super::drain::Drain;
+use super::in_flight::InFlight;
+use super::judge::Judge;
+use super::refusal::Refusal;
+use super::routes::Routes;
+use super::settings::Settings;
+use crate::metrics::Recorder;
+use crate::wire::WireError;
+
+/// What a worker is built from, on its own thread.
+#[derive(Debug)]
+pub(super) struct Blueprint {
+    pub(super) settings: Arc<Settings>,
+    pub(super) in_flight: Arc<InFlight>,
+    pub(super) routes: Arc<Routes>,
+    pub(super) recorder: Recorder,
+}
+
+/// A started worker. It drains when every sender is gone.
+#[derive(Debug)]
+pub(super) struct WorkerThread {
+    pub(super) sender: mpsc::Sender<Accepted>,
+    pub(super) ended: oneshot::Receiver<Ended>,
+}
+
+/// A worker that has drained.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended {
+    /// Connections that were cut because the grace period was over.
+    pub(super) cut: usize,
+}
+
+/// Starts a worker.
+///
+/// Its queue has room for every connection that may be open, so a connection that was admitted always fits.
+pub(super) fn start(index: usize, blueprint: Blueprint) -> io::Result<WorkerThread> {
+    let (sender, connections) = mpsc::channel(blueprint.settings.max_connections.max(1));
+    let (announce, ended) = oneshot::channel();
+    let grace = blueprint.settings.grace;
+    let judge = Judge::new(&blueprint.settings)?;
+    thread::Builder::new()
+        .name(format!("bidgate-worker-{index}"))
+        .spawn(move || {
+            let runtime = match runtime() {
+                Ok(runtime) => runtime,
+                Err(error) => return tracing::error!(%error, "cannot start a worker"),
+            };
+            let worker = Rc::new(Worker::new(blueprint, judge));
+            let end = runtime.block_on(serve(worker, connections, grace));
+            drop(runtime);
+            announce.send(end).unwrap_or_default();
+        })?;
+    Ok(WorkerThread { sender, ended })
+}
+
+fn runtime() -> io::Result<LocalRuntime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .event_interval(EVENT_INTERVAL)
+        .build_local(LocalOptions::default())
+}
+
+async fn serve(
+    worker: Rc<Worker>,
+    mut connections: mpsc::Receiver<Accepted>,
+    grace: Duration,
+) -> Ended {
+    let mut tasks = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = connections.recv() => match accepted {
+                Some(accepted) => drop(tasks.spawn_local(connection::serve(Rc::clone(&worker), accepted))),
+                None => break,
+            },
+            Some(_) = tasks.join_next() => {}
+        }
+    }
+    worker.drain.begin();
+    let all = async { while tasks.join_next().await.is_some() {} };
+    let finished = timeout(grace, all).await.is_ok();
+    Ended {
+        cut: if finished { 0 } else { tasks.len() },
+    }
+}
+
+/// What all calls of one thread share.
+#[derive(Debug)]
+pub(super) struct Worker {
+    /// Borrowed for one evaluation at a time, never across an await.
+    pub(super) judge: RefCell<Judge>,
+    pub(super) recorder: Recorder,
+    pub(super) routes: Arc<Routes>,
+    pub(super) drain: Rc<Drain>,
+    pub(super) max_message_bytes: usize,
+    pub(super) in_flight: Arc<InFlight>,
+}
+
+impl Worker {
+    fn new(blueprint: Blueprint, judge: Judge) -> Self {
+        Self {
+            judge: RefCell::new(judge),
+            recorder: blueprint.recorder,
+            routes: blueprint.routes,
+            drain: Rc::default(),
+            max_message_bytes: blueprint.settings.max_message_bytes,
+            in_flight: blueprint.in_flight,
+        }
+    }
+
+    /// Counts a refusal.
+    pub(super) fn count(&self, refusal: Refusal) {
+        match refusal {
+            Refusal::Shed => self.recorder.shed(),
+            Refusal::TooLarge { .. } => self.recorder.too_large(),
+            Refusal::Argument(WireError::Malformed) => self.recorder.malformed_message(),
+            Refusal::Argument(WireError::AgentId | WireError::Tool) => {
+                self.recorder.invalid_argument();
+            }
+            Refusal::Compressed
+            | Refusal::BadPrefix
+            | Refusal::NoMessage
+            | Refusal::SecondMessage
+            | Refusal::Truncated
+            | Refusal::Gone
+            | Refusal::Slow
+            | Refusal::Draining => {}
+        }
+    }
+
+    /// Counts a refusal and says it to the caller.
+    pub(super) fn refuse(&self, refusal: Refusal) -> tonic::Status {
+        self.count(refusal);
+        refusal.status()
+    }
+}
+
+/// Polls between two looks at the sockets. Tokio's 61 lets arrived calls wait behind a batch of others.
+const EVENT_INTERVAL: u32 = 31;
