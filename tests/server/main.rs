@@ -245,8 +245,7 @@ async fn a_caller_that_does_not_read_its_replies_is_not_read() {
         "{judged} judged for a caller that does not read"
     );
     server.client().await.evaluate(request(1)).await.unwrap();
-    caller.frame(0x8, 0, 1, &(1_u32 << 30).to_be_bytes());
-    caller.frame(0x8, 0, 0, &(1_u32 << 30).to_be_bytes());
+    caller.open_window(1 << 30);
     server
         .wait_for("bidgate_evaluation_seconds_count", messages + 1)
         .await;
@@ -267,6 +266,15 @@ async fn a_caller_killed_in_a_stream_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn calls_cancelled_in_a_burst_do_not_cost_the_connection() {
+    let server = Running::start(settings());
+    let mut caller = RawCaller::connect(server.tcp(), &[]);
+    caller.open_and_cancel(500);
+    assert!(caller.is_alive());
+    server.wait_for("bidgate_in_flight", 0).await;
+}
+
+#[tokio::test]
 async fn bytes_that_are_not_http2_are_cut_at_once() {
     let server = Running::start(settings());
     for garbage in [
@@ -282,7 +290,7 @@ async fn bytes_that_are_not_http2_are_cut_at_once() {
         assert_closed(&mut stream);
     }
     let mut caller = RawCaller::connect(server.tcp(), &[]);
-    caller.frame(0x1, 0x4, 1, &[0xff; 100]);
+    caller.break_compression();
     caller.0.read_to_end(&mut Vec::new()).unwrap();
     server.client().await.evaluate(request(1)).await.unwrap();
 }
@@ -293,7 +301,8 @@ async fn a_caller_that_sends_nothing_is_cut_in_time() {
     let mut silent = TcpStream::connect(server.tcp()).unwrap();
     let mut slow = TcpStream::connect(server.tcp()).unwrap();
     slow.write_all(b"PRI * HT").unwrap();
-    for stream in [&mut silent, &mut slow] {
+    let mut admin = TcpStream::connect(server.admin).unwrap();
+    for stream in [&mut silent, &mut slow, &mut admin] {
         stream
             .set_read_timeout(Some(Duration::from_secs(7)))
             .unwrap();
