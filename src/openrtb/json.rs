@@ -167,7 +167,7 @@ impl<'p> Reader<'p> {
         }
     }
 
-    /// The members of an object that `K` names, in document order; any other value is stepped over.
+    /// The members of an object that `K` names, in document order; any other member is stepped over.
     /// False when the value is not an object. `member` must read or step over the value it is called at.
     ///
     /// A key of `K` that stands twice is malformed: receivers disagree on which one counts (spec: contract §3).
@@ -176,19 +176,16 @@ impl<'p> Reader<'p> {
         mut member: impl FnMut(&mut Self, K) -> Read<()>,
     ) -> Read<bool> {
         if self.peek() != Some(b'{') {
-            return self.step().map(|()| false);
+            return self.check().map(|()| false);
         }
         let mut seen = 0;
         self.enter()?;
         let mut more = !self.take(b'}');
         while more {
             let start = self.at;
-            let name = self.key()?;
-            match K::find(name) {
+            match self.key()? {
                 None => self.step()?,
-                Some(key) if seen & key.bit() != 0 => {
-                    return Err(fault(What::KeyTwice, start));
-                }
+                Some(key) if seen & K::bit(key) != 0 => return Err(fault(What::KeyTwice, start)),
                 Some(key) => {
                     seen |= key.bit();
                     member(self, key)?;
@@ -204,7 +201,7 @@ impl<'p> Reader<'p> {
     /// `element` must read or step over the value it is called at.
     pub(crate) fn array(&mut self, mut element: impl FnMut(&mut Self) -> Read<()>) -> Read<bool> {
         if self.peek() != Some(b'[') {
-            return self.step().map(|()| false);
+            return self.check().map(|()| false);
         }
         self.enter()?;
         let mut more = !self.take(b']');
@@ -217,26 +214,26 @@ impl<'p> Reader<'p> {
     }
 
     /// A string. None when the value is anything else.
+    #[inline]
     pub(crate) fn text(&mut self) -> Read<Option<Text>> {
-        if self.peek() == Some(b'"') {
-            self.string().map(Some)
-        } else {
-            self.step().map(|()| None)
+        if self.peek() != Some(b'"') {
+            return self.check().map(|()| None);
         }
+        self.string().map(Some)
     }
 
     /// A number and how it is written. None when the value is anything else.
     /// A number beyond the range of a double is infinite.
     pub(crate) fn number(&mut self) -> Read<Option<(f64, Text)>> {
         if !matches!(self.peek(), Some(b'-' | b'0'..=b'9')) {
-            return self.step().map(|()| None);
+            return self.check().map(|()| None);
         }
         let start = self.at;
-        self.step_number()?;
-        let digits = self.bytes.get(start..self.at).unwrap_or_default();
-        let value = std::str::from_utf8(digits)
+        self.check_number()?;
+        let written = self.bytes.get(start..self.at).unwrap_or_default();
+        let value = str::from_utf8(written)
             .ok()
-            .and_then(|digits| digits.parse().ok());
+            .and_then(|written| written.parse().ok());
         Ok(value.map(|value| (value, Text::of_payload(start, self.at))))
     }
 
@@ -249,13 +246,14 @@ impl<'p> Reader<'p> {
     /// A flag: `1`, `true` or `"1"` (spec: contract §3, JSON flags). Anything else is false.
     pub(crate) fn flag(&mut self) -> Read<bool> {
         match self.peek() {
-            Some(b't') => self.step().map(|()| true),
+            Some(b't') => self.check().map(|()| true),
             Some(b'"') => self.string().map(|text| self.texts().bytes(text) == b"1"),
             _ => Ok(self.integer()? == Some(1)),
         }
     }
 
     /// The first byte of the next value; None at the end.
+    #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
         loop {
             match self.bytes.get(self.at) {
@@ -265,18 +263,13 @@ impl<'p> Reader<'p> {
         }
     }
 
-    /// The next value, whatever it is.
+    /// Steps over the next value, which nobody reads.
+    #[inline]
     pub(crate) fn step(&mut self) -> Read<()> {
         match self.peek() {
-            Some(b'"') => self.step_string(),
-            Some(b'{' | b'[') if self.stepping == Stepping::Balanced => self.step_balanced(),
-            Some(b'{') => self.step_object(),
-            Some(b'[') => self.step_array(),
-            Some(b'-' | b'0'..=b'9') => self.step_number(),
-            Some(b't') => self.step_word(b"true"),
-            Some(b'f') => self.step_word(b"false"),
-            Some(b'n') => self.step_word(b"null"),
-            _ => Err(self.fault(What::NotAValue)),
+            Some(b'"') => self.check_string(),
+            Some(b'{' | b'[') if self.stepping == Stepping::Balanced => self.balance(),
+            _ => self.check(),
         }
     }
 
@@ -289,37 +282,40 @@ impl<'p> Reader<'p> {
     #[cold]
     pub(crate) fn fault(&self, what: What) -> Fault {
         let ended = self.at >= self.bytes.len() && !what.is_limit();
-        fault(
-            if ended { What::EndsTooEarly } else { what },
-            self.at.min(self.bytes.len()),
-        )
+        let what = if ended { What::EndsTooEarly } else { what };
+        fault(what, self.at.min(self.bytes.len()))
     }
 
-    fn step_object(&mut self) -> Read<()> {
+    /// Steps over the next value and checks every byte of it.
+    fn check(&mut self) -> Read<()> {
+        match self.peek() {
+            Some(b'"') => self.check_string(),
+            Some(b'{') => self.check_object(),
+            Some(b'[') => self.array(Self::check).map(|_| ()),
+            Some(b'-' | b'0'..=b'9') => self.check_number(),
+            Some(b't') => self.check_word(b"true"),
+            Some(b'f') => self.check_word(b"false"),
+            Some(b'n') => self.check_word(b"null"),
+            _ => Err(self.fault(What::NotAValue)),
+        }
+    }
+
+    fn check_object(&mut self) -> Read<()> {
         self.enter()?;
         let mut more = !self.take(b'}');
         while more {
             self.peek();
-            self.step_string()?;
+            self.check_string()?;
             self.colon()?;
-            self.step()?;
+            self.check()?;
             more = self.another(b'}', What::NoCommaOrBrace)?;
         }
         self.depth -= 1;
         Ok(())
     }
 
-    fn step_array(&mut self) -> Read<()> {
-        self.array(Self::step).map(|_| ())
-    }
-
-    fn step_word(&mut self, word: &[u8]) -> Read<()> {
-        if !self
-            .bytes
-            .get(self.at..)
-            .unwrap_or_default()
-            .starts_with(word)
-        {
+    fn check_word(&mut self, word: &[u8]) -> Read<()> {
+        if !self.rest().starts_with(word) {
             return Err(self.fault(What::NotAWord));
         }
         self.at += word.len();
@@ -327,7 +323,7 @@ impl<'p> Reader<'p> {
     }
 
     /// `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
-    fn step_number(&mut self) -> Read<()> {
+    fn check_number(&mut self) -> Read<()> {
         self.take_byte(b'-');
         if !self.take_byte(b'0') {
             self.digits()?;
@@ -343,71 +339,83 @@ impl<'p> Reader<'p> {
     }
 
     fn digits(&mut self) -> Read<()> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let count = self
+            .rest()
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         self.at += count;
         if count == 0 {
-            Err(self.fault(What::NoDigit))
-        } else {
-            Ok(())
+            return Err(self.fault(What::NoDigit));
         }
+        Ok(())
     }
 
-    /// A string nobody reads: its escapes are checked, not decoded.
-    fn step_string(&mut self) -> Read<()> {
+    /// Steps over a string: its escapes are checked, not decoded.
+    fn check_string(&mut self) -> Read<()> {
         self.quote()?;
         loop {
             self.at = scan::plain_end(self.bytes, self.at);
             if self.take_byte(b'"') {
                 return Ok(());
             }
-            self.escape()?;
+            match self.rest().first_chunk() {
+                Some(
+                    [
+                        b'\\',
+                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
+                    ],
+                ) => self.at += 2,
+                _ => drop(self.escape()?),
+            }
         }
     }
 
-    /// An object or array nobody reads: brackets outside strings are matched, the rest passes by.
-    fn step_balanced(&mut self) -> Read<()> {
+    /// Steps over an object or array: brackets outside strings are matched, the rest passes by.
+    fn balance(&mut self) -> Read<()> {
         let mut walk = Walk {
             depth: self.depth,
             depth_max: self.depth_max,
             ..Walk::default()
         };
         loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let rest = self.rest();
             let end = match rest.first_chunk::<64>() {
                 Some(block) => walk.block(block),
-                None if rest.is_empty() => {
-                    return Err(self.fault(What::EndsTooEarly));
-                }
+                None if rest.is_empty() => return Err(self.fault(What::EndsTooEarly)),
                 None => walk.block(&padded(rest)),
             };
+            let length = rest.len().min(64);
             match end.map_err(|found| fault(found.what, self.at + found.at as usize))? {
                 Some(end) => {
                     self.at += end;
                     return Ok(());
                 }
-                None => self.at += rest.len().min(64),
+                None => self.at += length,
             }
         }
     }
 
-    /// An object's key, escapes decoded, with its colon.
-    fn key(&mut self) -> Read<&[u8]> {
+    /// An object's key with its colon. None when `K` does not name it.
+    #[inline]
+    fn key<K: Key>(&mut self) -> Read<Option<K>> {
         self.peek();
         let text = self.string()?;
+        let key = K::find(self.texts().bytes(text));
         self.colon()?;
-        Ok(self.texts().bytes(text))
+        Ok(key)
     }
 
+    #[inline]
     fn colon(&mut self) -> Read<()> {
-        if self.take(b':') {
-            Ok(())
-        } else {
-            Err(self.fault(What::NoColon))
+        if !self.take(b':') {
+            return Err(self.fault(What::NoColon));
         }
+        Ok(())
     }
 
     /// A string somebody reads.
+    #[inline]
     fn string(&mut self) -> Read<Text> {
         self.quote()?;
         let start = self.at;
@@ -423,8 +431,8 @@ impl<'p> Reader<'p> {
         let first = self.decoded.len();
         let mut plain = start;
         loop {
-            self.decoded
-                .extend_from_slice(self.bytes.get(plain..self.at).unwrap_or_default());
+            let run = self.bytes.get(plain..self.at).unwrap_or_default();
+            self.decoded.extend_from_slice(run);
             if self.take_byte(b'"') {
                 return Ok(Text::of_decoded(first, self.decoded.len()));
             }
@@ -436,12 +444,12 @@ impl<'p> Reader<'p> {
         }
     }
 
+    #[inline]
     fn quote(&mut self) -> Read<()> {
-        if self.take_byte(b'"') {
-            Ok(())
-        } else {
-            Err(self.fault(What::NotAString))
+        if !self.take_byte(b'"') {
+            return Err(self.fault(What::NotAString));
         }
+        Ok(())
     }
 
     /// The character that an escape stands for. What is neither a quote nor an escape ends a string wrongly.
@@ -470,13 +478,7 @@ impl<'p> Reader<'p> {
     fn unicode_escape(&mut self, start: usize) -> Read<char> {
         let first = self.hex(start)?;
         let second = match first {
-            0xd800..=0xdbff
-                if self
-                    .bytes
-                    .get(self.at..)
-                    .unwrap_or_default()
-                    .starts_with(b"\\u") =>
-            {
+            0xd800..=0xdbff if self.rest().starts_with(b"\\u") => {
                 self.at += 2;
                 Some(self.hex(start)?)
             }
@@ -489,17 +491,18 @@ impl<'p> Reader<'p> {
     }
 
     fn hex(&mut self, start: usize) -> Read<u16> {
-        let digits = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<4>);
-        let unit = digits.and_then(|digits| {
-            digits.iter().try_fold(0, |unit, &digit| {
-                Some(unit << 4 | char::from(digit).to_digit(16)?)
-            })
+        let unit = self.rest().first_chunk::<4>().and_then(|digits| {
+            let digit = |digit: &u8| char::from(*digit).to_digit(16);
+            digits
+                .iter()
+                .try_fold(0, |unit, next| Some(unit << 4 | digit(next)?))
         });
         self.at += 4;
-        unit.and_then(|unit| u16::try_from(unit).ok())
-            .ok_or_else(|| fault(What::NoHexDigits, start))
+        let unit = unit.and_then(|unit| u16::try_from(unit).ok());
+        unit.ok_or_else(|| fault(What::NoHexDigits, start))
     }
 
+    #[inline]
     fn enter(&mut self) -> Read<()> {
         if self.depth == self.depth_max {
             return Err(self.fault(What::TooDeep));
@@ -510,29 +513,31 @@ impl<'p> Reader<'p> {
     }
 
     /// After a member or element: true when another one follows, false when `close` does.
+    #[inline]
     fn another(&mut self, close: u8, expected: What) -> Read<bool> {
-        match self.peek() {
-            Some(b',') => {
-                self.at += 1;
-                Ok(true)
-            }
-            Some(byte) if byte == close => {
-                self.at += 1;
-                Ok(false)
-            }
-            _ => Err(self.fault(expected)),
+        let next = self.peek();
+        if next == Some(b',') || next == Some(close) {
+            self.at += 1;
+            return Ok(next == Some(b','));
         }
+        Err(self.fault(expected))
     }
 
+    #[inline]
     fn take(&mut self, byte: u8) -> bool {
         self.peek();
         self.take_byte(byte)
     }
 
+    #[inline]
     fn take_byte(&mut self, byte: u8) -> bool {
         let there = self.bytes.get(self.at) == Some(&byte);
         self.at += usize::from(there);
         there
+    }
+
+    fn rest(&self) -> &'p [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
     }
 }
 
@@ -544,13 +549,18 @@ fn fault(what: What, at: usize) -> Fault {
     }
 }
 
-/// `value` when it has no fraction.
+/// `value` when it has no fraction; a number beyond all doubles is one of those beyond 64 bits.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "saturates, which is what the doc of `integer` says"
 )]
 fn whole(value: f64) -> Option<i64> {
-    (value.is_finite() && value.fract().abs() < f64::MIN_POSITIVE).then_some(value as i64)
+    let fraction = if value.is_finite() {
+        value.fract()
+    } else {
+        0.0
+    };
+    (fraction.abs() < f64::MIN_POSITIVE).then_some(value as i64)
 }
 
 /// The last bytes of a payload, filled up with what says nothing.

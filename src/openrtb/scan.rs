@@ -6,13 +6,24 @@ use wide::{u8x16, u8x64};
 
 /// Position of the first byte at or after `at` that ends a plain run of a string: a quote, a backslash or a control
 /// character. The length of `bytes` when there is none.
-pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {
-        let special = special(*chunk);
-        if special != 0 {
-            return at + special.trailing_zeros() as usize;
+#[inline]
+pub(crate) fn plain_end(bytes: &[u8], at: usize) -> usize {
+    // Most strings are short: the first 16 bytes are looked at in place.
+    match bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        Some(chunk) => match special(*chunk) {
+            0 => plain_end_beyond(bytes, at + 16),
+            special => at + special.trailing_zeros() as usize,
+        },
+        None => plain_end_beyond(bytes, at),
+    }
+}
+
+fn plain_end_beyond(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        match special(*chunk) {
+            0 => at += 16,
+            special => return at + special.trailing_zeros() as usize,
         }
-        at += 16;
     }
     let rest = bytes.get(at..).unwrap_or_default();
     at + rest
@@ -26,6 +37,7 @@ const fn is_special(byte: u8) -> bool {
 }
 
 /// [`is_special`], one bit a byte, the first byte lowest.
+#[inline]
 fn special(chunk: [u8; 16]) -> u32 {
     let bytes = u8x16::new(chunk);
     let control = bytes.min(u8x16::splat(b' ' - 1)).simd_eq(bytes);

@@ -217,9 +217,7 @@ impl Running {
         tracing::info!(grace = ?self.settings.grace, "draining: no new connections");
         self.acceptors.shutdown().await;
         let everyone = timeout(self.settings.grace + CUT_MARGIN, self.all_workers()).await;
-        let drained = everyone.unwrap_or(Drained::Cut);
-        tracing::info!(?drained, "drained");
-        drained
+        everyone.unwrap_or(Drained::Cut)
     }
 
     async fn all_workers(&mut self) -> Drained {

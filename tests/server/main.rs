@@ -667,26 +667,6 @@ async fn what_does_not_finish_within_the_grace_period_is_cut() {
     assert!((SHORT_GRACE..Duration::from_secs(2)).contains(&since.elapsed()));
 }
 
-/// Serves in a process of its own, for the tests of signals.
-#[test]
-#[ignore = "started by the tests of signals"]
-fn serve_until_terminated() {
-    let server = Server::bind(Settings {
-        grace: PATIENCE,
-        ..settings()
-    })
-    .unwrap();
-    println!(
-        "\nserving {} {}",
-        server.addresses()[0],
-        server.admin_address()
-    );
-    println!(
-        "drained {:?}",
-        server.run(bidgate::server::signals::terminated()).unwrap()
-    );
-}
-
 #[test]
 fn sigterm_drains_and_the_process_ends_well() {
     for signal in ["-TERM", "-INT"] {
