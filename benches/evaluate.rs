@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
-use measure::{AUCTIONS, Judge, Ratio, SEED};
+use measure::{AUCTIONS, Judge, Ratio, SEED, mean_bytes};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use traffic::{Pair, Shape};
@@ -33,8 +33,7 @@ fn main() {
 
 fn bench(criterion: &mut Criterion, shape: Shape, pairs: &[Pair]) {
     let mut group = criterion.benchmark_group(format!("evaluate/{}", shape.name()));
-    let bytes: usize = pairs.iter().map(Pair::bytes).sum();
-    group.throughput(Throughput::Bytes((bytes / AUCTIONS) as u64));
+    group.throughput(Throughput::Bytes(mean_bytes(pairs) as u64));
     let mut judge = Judge::new();
     by_turns(&mut group, "whole", pairs, |pair| judge.judge(pair));
     let parts = [
@@ -94,11 +93,10 @@ fn print_ratios() {
         let pairs = traffic::pairs(shape, SEED, AUCTIONS);
         let ratio = Ratio::measure(
             4,
-            || pairs.iter().for_each(|pair| judge.judge(black_box(pair))),
-            || pairs.iter().for_each(|pair| ignore(black_box(pair))),
+            measure::by_turns(&pairs, |pair| judge.judge(pair)),
+            measure::by_turns(&pairs, ignore),
         );
-        let ratio = ratio.per(AUCTIONS, AUCTIONS);
-        measure::print(&format!("P1 {}: {ratio}", shape.name()));
+        ratio.report(&format!("P1 {}", shape.name()), mean_bytes(&pairs));
         line.insert(
             format!("p1_{}", shape.name()),
             measure::rounded(ratio.median),

@@ -33,7 +33,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         return Ok(ExitCode::SUCCESS);
     }
     if !measure::is_for_real() {
-        Shape::ALL.map(|shape| run(shape.name(), 1));
+        for shape in Shape::ALL {
+            run(shape.name(), 1);
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/record/instructions.json");

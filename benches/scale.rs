@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use measure::{AUCTIONS, Judge, Ratio, SEED};
+use measure::{AUCTIONS, Judge, Ratio, SEED, mean_bytes};
 use traffic::{Pair, Shape};
 
 /// Auctions of one size, by turns.
@@ -52,7 +52,7 @@ fn bench(criterion: &mut Criterion, scale: &str, steps: &[usize], make: fn(usize
     for &step in steps {
         let pairs: Vec<_> = (0..SEEDS).map(|seed| make(step, SEED + seed)).collect();
         judge.assert_right(&pairs);
-        group.throughput(Throughput::Bytes(bytes(&pairs) as u64 / SEEDS));
+        group.throughput(Throughput::Bytes(mean_bytes(&pairs) as u64));
         group.bench_function(BenchmarkId::from_parameter(step), |bencher| {
             let mut turns = pairs.iter().cycle();
             bencher.iter(|| turns.next().map(|pair| judge.judge(black_box(pair))));
@@ -79,29 +79,14 @@ fn print_ratios() {
     ];
     let mut line = serde_json::Map::new();
     for (name, much, little) in measures {
-        let ratio = per_byte(&much, &little);
-        measure::print(&format!("{name}: {ratio}"));
+        let (mut judge, mut other) = (Judge::new(), Judge::new());
+        let ratio = Ratio::measure(
+            4,
+            measure::by_turns(&much, |pair| judge.judge(pair)),
+            measure::by_turns(&little, |pair| other.judge(pair)),
+        );
+        ratio.report(name, mean_bytes(&little));
         line.insert(name.to_owned(), measure::rounded(ratio.median));
     }
     measure::print(&serde_json::Value::Object(line).to_string());
-}
-
-fn per_byte(much: &[Pair], little: &[Pair]) -> Ratio {
-    // A turn of the smaller side is repeated until both take about as long.
-    let repeats = bytes(much) / bytes(little);
-    let (mut judge, mut other) = (Judge::new(), Judge::new());
-    let ratio = Ratio::measure(
-        4,
-        || much.iter().for_each(|pair| judge.judge(black_box(pair))),
-        || {
-            for _ in 0..repeats {
-                little.iter().for_each(|pair| other.judge(black_box(pair)));
-            }
-        },
-    );
-    ratio.per(bytes(much), bytes(little) * repeats)
-}
-
-fn bytes(pairs: &[Pair]) -> usize {
-    pairs.iter().map(Pair::bytes).sum()
 }

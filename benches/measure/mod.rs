@@ -3,7 +3,7 @@
 //! Absolute times of a shared machine are noise. A claim is a ratio: both sides by turns in one process, over the same
 //! bytes (spec: performance).
 
-use std::fmt;
+use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bidgate::evaluate::{Call, Clock, Evaluator};
@@ -143,12 +143,34 @@ impl Clock for StillClock {
     }
 }
 
-/// One cost divided by another.
+/// Bytes of payload in a turn of either side: short enough that most turns are not interrupted.
+const TURN_BYTES: usize = 1 << 16;
+
+/// Works through the pairs over and over, some at a turn. Each turn returns the bytes worked through.
+pub(crate) fn by_turns<'p>(
+    pairs: &'p [Pair],
+    mut work: impl FnMut(&'p Pair),
+) -> impl FnMut() -> usize {
+    let mut pairs = pairs.iter().cycle();
+    move || {
+        let mut bytes = 0;
+        for pair in pairs.by_ref() {
+            work(black_box(pair));
+            bytes += pair.bytes();
+            if bytes >= TURN_BYTES {
+                break;
+            }
+        }
+        bytes
+    }
+}
+
+/// One cost per byte divided by another.
 pub(crate) struct Ratio {
     /// The median of the turns, and the quartiles around it.
     pub(crate) median: f64,
     quartiles: [f64; 2],
-    /// Median nanoseconds of one turn of either side.
+    /// Median nanoseconds a byte of either side.
     sides_ns: [f64; 2],
     turns: usize,
 }
@@ -156,21 +178,21 @@ pub(crate) struct Ratio {
 impl Ratio {
     /// Runs both sides by turns for some seconds, at least 31 times each, and compares them turn by turn.
     #[expect(clippy::disallowed_methods, reason = "a bench is about time")]
-    pub(crate) fn measure(seconds: u64, mut this: impl FnMut(), mut that: impl FnMut()) -> Self {
+    pub(crate) fn measure(
+        seconds: u64,
+        mut this: impl FnMut() -> usize,
+        mut that: impl FnMut() -> usize,
+    ) -> Self {
         const TURNS_MIN: usize = 31;
-        for _ in 0..3 {
-            this();
-            that();
-        }
         let (began, lasting) = (Instant::now(), Duration::from_secs(seconds));
         let mut turns: Vec<[f64; 2]> = Vec::new();
         while turns.len() < TURNS_MIN || began.elapsed() < lasting {
             // Neither side always follows the other's caches.
             let turn = if turns.len().is_multiple_of(2) {
-                [nanoseconds(&mut this), nanoseconds(&mut that)]
+                [ns_per_byte(&mut this), ns_per_byte(&mut that)]
             } else {
-                let that_ns = nanoseconds(&mut that);
-                [nanoseconds(&mut this), that_ns]
+                let that = ns_per_byte(&mut that);
+                [ns_per_byte(&mut this), that]
             };
             turns.push(turn);
         }
@@ -184,34 +206,22 @@ impl Ratio {
         }
     }
 
-    /// The same with either side divided by the amount it has worked through in a turn.
-    pub(crate) fn per(mut self, this: usize, that: usize) -> Self {
-        let amounts = [this, that].map(as_f64);
-        let factor = amounts[1] / amounts[0];
-        self.median *= factor;
-        self.quartiles = self.quartiles.map(|quartile| quartile * factor);
-        self.sides_ns = [self.sides_ns[0] / amounts[0], self.sides_ns[1] / amounts[1]];
-        self
-    }
-}
-
-impl fmt::Display for Ratio {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Prints what was measured, with what it costs to work through this many bytes.
+    pub(crate) fn report(&self, name: &str, bytes: usize) {
         let [low, high] = self.quartiles;
-        let [this, that] = self.sides_ns;
-        write!(
-            f,
-            "{:.3} (quartiles {low:.3} {high:.3}; {this:.3} ns / {that:.3} ns; {} turns)",
+        let [this, that] = self.sides_ns.map(|ns| ns * as_f64(bytes) / 1000.0);
+        print(&format!(
+            "{name}: {:.3} (quartiles {low:.3} {high:.3}; {this:.2} us / {that:.2} us for {bytes} bytes; {} turns)",
             self.median, self.turns
-        )
+        ));
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a bench is about time")]
-fn nanoseconds(side: &mut impl FnMut()) -> f64 {
+fn ns_per_byte(side: &mut impl FnMut() -> usize) -> f64 {
     let began = Instant::now();
-    side();
-    began.elapsed().as_secs_f64() * 1e9
+    let bytes = side();
+    began.elapsed().as_secs_f64() * 1e9 / as_f64(bytes)
 }
 
 fn quantile(values: impl Iterator<Item = f64>, share: f64) -> f64 {
@@ -227,8 +237,13 @@ fn quantile(values: impl Iterator<Item = f64>, share: f64) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-pub(crate) fn as_f64(count: usize) -> f64 {
+fn as_f64(count: usize) -> f64 {
     count as f64
+}
+
+/// Bytes of one pair, on average.
+pub(crate) fn mean_bytes(pairs: &[Pair]) -> usize {
+    pairs.iter().map(Pair::bytes).sum::<usize>() / pairs.len().max(1)
 }
 
 /// A ratio as it stands in a line of JSON.

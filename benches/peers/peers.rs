@@ -6,7 +6,7 @@ mod measure;
 
 use std::hint::black_box;
 
-use measure::{AUCTIONS, Judge, Ratio, SEED};
+use measure::{AUCTIONS, Judge, Ratio, SEED, mean_bytes};
 use rtblint_core::{OpenRtbVersion, validate_bid_response_against_request};
 use serde::de::IgnoredAny;
 use traffic::{Pair, Shape};
@@ -36,16 +36,13 @@ fn main() {
             assert!(pairs.iter().all(|pair| peer(&mut memory, pair)), "{name}");
             let ratio = Ratio::measure(
                 seconds,
-                || pairs.iter().for_each(|pair| judge.judge(black_box(pair))),
-                || {
-                    for pair in &pairs {
-                        black_box(peer(&mut memory, black_box(pair)));
-                    }
-                },
+                measure::by_turns(&pairs, |pair| judge.judge(pair)),
+                measure::by_turns(&pairs, |pair| {
+                    black_box(peer(&mut memory, pair));
+                }),
             );
-            let ratio = ratio.per(AUCTIONS, AUCTIONS);
             let name = format!("evaluate_{}_to_{name}", shape.name());
-            measure::print(&format!("{name}: {ratio}"));
+            ratio.report(&name, mean_bytes(&pairs));
             line.insert(name, measure::rounded(ratio.median));
         }
     }
