@@ -201,7 +201,7 @@ mod tests {
         let json = call.split('\'').nth(1).unwrap();
         let request: EvaluateRequest = message("EvaluateRequest", json).transcode_to().unwrap();
         let shown: Value = serde_json::from_str(&blocks("json")[0]).unwrap();
-        let reply = judged(request).await;
+        let reply = Box::pin(judged(request)).await;
         let reply = serde_json::to_value(Reply::of(&reply).0).unwrap();
         assert!(
             contains(&reply, &shown),
@@ -246,7 +246,8 @@ mod tests {
             .collect();
         let mut lines = shown.lines().skip(1).peekable();
         while let Some(line) = lines.next() {
-            let (verdict, story) = (line[..15].trim(), &line[15..]);
+            let (verdict, story) = line.split_at(15);
+            let verdict = verdict.trim();
             let told = stories
                 .iter()
                 .find(|told| told["story"] == story)
