@@ -105,6 +105,16 @@ mod tests {
     }
 
     #[test]
+    fn each_gate_has_the_reasons_that_its_auctions_have() {
+        for row in rows("| gate | the question") {
+            let gate = unquoted(&row[0]);
+            let mut told: BTreeSet<_> = code_words(&row[2]).into_iter().collect();
+            told.remove("strict");
+            assert_eq!(told, reasons_in_auctions(&gate), "{gate}");
+        }
+    }
+
+    #[test]
     fn the_options_are_those_of_the_policy_with_their_defaults() {
         let mut gate = "";
         let mut options = Vec::new();
@@ -280,6 +290,23 @@ mod tests {
             );
         }
     }
+}
+
+/// The reasons with which a gate fails or notes in `tests/auctions`.
+fn reasons_in_auctions(gate: &str) -> BTreeSet<String> {
+    let mut reasons = BTreeSet::new();
+    for file in fs::read_dir(root().join("tests/auctions").join(gate)).unwrap() {
+        let auction: Value =
+            serde_json::from_slice(&fs::read(file.unwrap().path()).unwrap()).unwrap();
+        let (answer, findings) = (&auction["expect"]["gate"], &auction["expect"]["findings"]);
+        let failed = (answer["status"] == "failed").then_some(answer);
+        let findings = findings.as_array().into_iter().flatten();
+        let found = findings
+            .chain(failed)
+            .filter_map(|found| found["reason"].as_str());
+        reasons.extend(found.map(ToOwned::to_owned));
+    }
+    reasons
 }
 
 /// A machine that is busy with other tests is not what any of these is about.
