@@ -147,9 +147,9 @@ fn grpcurl(address: &str) -> String {
     let request = r#"{"imp":[{"id":"1","bidfloor":0.5}]}"#;
     let response = r#"{"seatbid":[{"bid":[{"impid":"2"}]}]}"#;
     format!(
-        "  grpcurl -plaintext -d '{{\"agent_id\":\"me\",\n    \
-         \"bid_request\":\"'$(printf %s '{request}' | base64)'\",\n    \
-         \"bid_response\":\"'$(printf %s '{response}' | base64)'\"}}' \\\n    \
+        "  grpcurl -plaintext -d '{{\"agent_id\":\"me\",\n  \
+         \"bid_response\":\"'$(echo '{response}' | base64)'\",\n  \
+         \"bid_request\":\"'$(echo '{request}' | base64)'\"}}' \\\n  \
          {address} bidgate.v1.BidGateService/Evaluate"
     )
 }
