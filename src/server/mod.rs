@@ -10,7 +10,7 @@
 //! | calls and stream messages held | [`Settings::max_in_flight`] | `RESOURCE_EXHAUSTED`, counted |
 //! | bytes of a message | [`Settings::max_message_bytes`] | `OUT_OF_RANGE`, counted |
 //! | streams, headers and unread bytes of a connection | [`connection`] | flow control of HTTP/2 |
-//! | replies that a stream's caller does not read | [`stream`] | the stream is no longer read |
+//! | replies that a stream's caller does not read | [`stream`] | the stream is not read either |
 //! | time to open HTTP/2, to send a call, to drain | [`connection`], [`unary`], [`Settings::grace`] | cut |
 
 mod settings;
