@@ -293,6 +293,10 @@ fn padded(rest: &[u8]) -> [u8; 64] {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::result_large_err,
+    reason = "the size of proptest's error is not ours"
+)]
 mod tests {
     use super::Outline;
     use proptest::prelude::*;
