@@ -132,42 +132,34 @@ impl CategoryKey {
 /// Levels of the deepest table, Ad Product 2.0 and Content 3.1 having at most four.
 const DEPTH_MAX: usize = 8;
 
-/// The numbers of `IABn` or `IABn-m`.
+/// The numbers of `IABn` or `IABn-m`. None for other ids, and for numbers of which a key has no room.
 fn content_1_numbers(id: &[u8]) -> Option<(u64, Option<u64>)> {
     let [b'I' | b'i', b'A' | b'a', b'B' | b'b', numbers @ ..] = id else {
         return None;
     };
-    let (tier1, rest) = number(numbers)?;
-    match rest {
-        [] => Some((tier1, None)),
-        [b'-', tier2 @ ..] => match number(tier2)? {
-            (tier2, []) => Some((tier1, Some(tier2))),
-            _ => None,
-        },
-        _ => None,
+    let (mut tier1, mut number, mut digits) = (None, 0, 0);
+    for &byte in numbers {
+        match byte {
+            b'0'..=b'9' if number < NUMBER_MAX => number = 10 * number + u64::from(byte - b'0'),
+            b'-' if digits > 0 && tier1.is_none() => {
+                tier1 = Some(number);
+                (number, digits) = (0, 0);
+                continue;
+            }
+            _ => return None,
+        }
+        digits += 1;
+    }
+    match tier1 {
+        _ if digits == 0 => None,
+        None => Some((number, None)),
+        Some(tier1) => Some((tier1, Some(number))),
     }
 }
 
-/// The number that `text` begins with and what follows it. Leading zeros are allowed; the number is below the bound
-/// of a key.
-#[inline]
-fn number(text: &[u8]) -> Option<(u64, &[u8])> {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = text.split_at_checked(digits)?;
-    let number = match digits {
-        [] => return None,
-        [one] => digit(*one),
-        [ten, one] => 10 * digit(*ten) + digit(*one),
-        longer => longer.iter().try_fold(0, |number, next| {
-            Some(number * 10 + digit(*next)).filter(|&number| number < 1 << (NUMBER_BITS - 4))
-        })?,
-    };
-    Some((number, rest))
-}
-
-fn digit(byte: u8) -> u64 {
-    u64::from(byte & 0x0f)
-}
+/// A number below can take one more digit and still fits its bits of a key.
+const NUMBER_MAX: u64 = 1_000_000;
+const _: () = assert!(10 * NUMBER_MAX < 1 << (NUMBER_BITS - 4));
 
 impl TaxonomyTable {
     /// Every table.
