@@ -10,16 +10,20 @@ use crate::error::Error;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Starts to listen.
+/// Starts to listen, on a thread of its own.
 pub(crate) fn listen() -> Result<(), Error> {
-    let system = Error::system;
+    let listening = Error::system("listen to signals");
     let runtime = Builder::new_current_thread().enable_io().build();
-    let runtime = runtime.map_err(system("start a runtime"))?;
-    let entered = runtime.enter();
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(system("listen to SIGINT"))?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(system("listen to SIGTERM"))?;
-    drop(entered);
-    let told = async move {
+    let runtime = runtime.map_err(&listening)?;
+    let (mut interrupt, mut terminate) = {
+        let _entered = runtime.enter();
+        let interrupt = signal(SignalKind::interrupt()).map_err(&listening)?;
+        (
+            interrupt,
+            signal(SignalKind::terminate()).map_err(&listening)?,
+        )
+    };
+    let note = async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
@@ -27,8 +31,8 @@ pub(crate) fn listen() -> Result<(), Error> {
         INTERRUPTED.store(true, Ordering::Relaxed);
     };
     let thread = thread::Builder::new().name("signals".to_owned());
-    let spawned = thread.spawn(move || runtime.block_on(told));
-    spawned.map(drop).map_err(system("start a thread"))
+    let spawned = thread.spawn(move || runtime.block_on(note));
+    spawned.map(drop).map_err(&listening)
 }
 
 /// True once a signal has come.

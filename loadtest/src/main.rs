@@ -24,6 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use error::Error;
 use noop::NoopArgs;
 use scenario::overhead::OverheadArgs;
 use scenario::run::RunArgs;
@@ -56,20 +57,25 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let listening = interrupt::listen();
-    let done = listening.and_then(|()| match Cli::parse().command {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            drop(writeln!(io::stderr(), "loadtest: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Error> {
+    if !matches!(command, Command::NoopServer(_)) {
+        interrupt::listen()?;
+    }
+    match command {
         Command::Overhead(args) => scenario::overhead::run(&args),
         Command::Soak(args) => scenario::soak::run(&args),
         Command::Start(args) => scenario::start::run(&args),
         Command::Saturate(args) => scenario::saturate::run(&args),
         Command::Run(args) => scenario::run::run(&args),
         Command::NoopServer(args) => noop::run(args),
-    });
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            drop(writeln!(io::stderr(), "loadtest: {error}"));
-            ExitCode::FAILURE
-        }
     }
 }

@@ -48,7 +48,7 @@ impl Flavour {
 }
 
 /// Serves on a free port of loopback, which is written to standard output, until standard input ends: the process that
-/// started this one is gone then.
+/// started this one is gone then. Signals do what they do.
 pub(crate) fn run(args: NoopArgs) -> Result<(), Error> {
     let serving = Error::system("serve");
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));

@@ -113,12 +113,17 @@ impl Plot {
         f.write_str("\"/>")
     }
 
-    /// One line for each curve, top left, where curves of latencies are not.
+    /// One line for each curve, bottom right: latencies rise to the right, and memory stands well above zero.
     fn legend(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let x = MARGIN_LEFT + 16.0;
-        let mut y = MARGIN_TOP + 20.0;
-        for (curve, colour) in self.curves.iter().zip(COLOURS.iter().cycle()) {
-            let (end, text, base) = (x + 24.0, x + 32.0, y + 4.0);
+        let lines: Vec<_> = self.curves.iter().zip(COLOURS.iter().cycle()).collect();
+        let x = WIDTH - MARGIN_RIGHT - LEGEND_WIDTH;
+        let mut y = HEIGHT - MARGIN_BOTTOM - 16.0;
+        for (curve, colour) in lines.into_iter().rev() {
+            let (end, text, base, top) = (x + 24.0, x + 32.0, y + 4.0, y - 10.0);
+            write!(
+                f,
+                "<rect x=\"{x}\" y=\"{top}\" width=\"{LEGEND_WIDTH}\" height=\"20\" fill=\"#fff\"/>"
+            )?;
             write!(
                 f,
                 "<path d=\"M{x} {y}H{end}\" stroke=\"{colour}\" stroke-width=\"3\"/>"
@@ -128,7 +133,7 @@ impl Plot {
                 "<text x=\"{text}\" y=\"{base}\">{}</text>",
                 Escaped(&curve.name)
             )?;
-            y += 20.0;
+            y -= 20.0;
         }
         Ok(())
     }
@@ -320,6 +325,7 @@ const COLOURS: [&str; 6] = [
 ];
 const WIDTH: f64 = 900.0;
 const HEIGHT: f64 = 440.0;
+const LEGEND_WIDTH: f64 = 280.0;
 const MARGIN_LEFT: f64 = 70.0;
 const MARGIN_RIGHT: f64 = 40.0;
 const MARGIN_TOP: f64 = 40.0;

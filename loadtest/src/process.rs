@@ -82,6 +82,28 @@ impl CpuClock {
     }
 }
 
+/// CPU time that the whole machine has spent, in every process and on behalf of other machines that share its cores.
+/// None where `/proc` does not tell.
+pub(crate) fn machine_cpu() -> Option<Duration> {
+    busy(&fs::read_to_string("/proc/stat").ok()?)
+}
+
+/// Reads the first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal; guests are in user.
+fn busy(stat: &str) -> Option<Duration> {
+    let cpu = stat.lines().next()?.strip_prefix("cpu ")?;
+    let ticks: Result<Vec<u64>, _> = cpu.split_whitespace().map(str::parse).collect();
+    match ticks.ok()?.as_slice() {
+        [user, nice, system, _idle, _iowait, irq, softirq, steal, ..] => {
+            let ticks: u64 = [user, nice, system, irq, softirq, steal].into_iter().sum();
+            Some(Duration::from_millis(ticks * MILLIS_PER_TICK))
+        }
+        _ => None,
+    }
+}
+
+/// `USER_HZ` is 100 on every Linux that this runs on.
+const MILLIS_PER_TICK: u64 = 10;
+
 /// Resident memory of a process, bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Memory {
@@ -117,6 +139,14 @@ mod tests {
             peak: 6_156_288,
         };
         assert_eq!(Memory::parse(status), Some(expected));
+    }
+
+    #[test]
+    fn a_machine_is_busy_when_it_does_not_wait() {
+        let stat = "cpu  100 20 30 9999 8888 4 5 6 7 0\ncpu0 1 2 3 4 5 6 7 8 9 0\n";
+        assert_eq!(busy(stat), Some(Duration::from_millis(1_650)));
+        assert_eq!(busy("cpu  1 2 3\n"), None);
+        assert_eq!(busy("intr 1"), None);
     }
 
     #[test]

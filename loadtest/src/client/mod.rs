@@ -7,6 +7,7 @@ mod session;
 mod stream;
 mod unary;
 
+use std::io;
 use std::num::NonZero;
 use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
@@ -15,13 +16,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 use crate::clock;
 use crate::error::Error;
 use crate::interrupt;
 use crate::messages::Messages;
-use crate::process::CpuClock;
+use crate::process::{CpuClock, machine_cpu};
 use crate::tally::{Tally, Window};
 use crate::target::Target;
 use connection::Connection;
@@ -85,6 +86,8 @@ pub(crate) struct Measured {
     pub(crate) elapsed: Duration,
     /// What the server used in that time; none if it is not ours to ask.
     pub(crate) server_cpu: Option<Duration>,
+    /// What all other processes of the machine used in that time; none if that or the server is unknown.
+    pub(crate) others_cpu: Option<Duration>,
     /// What this process used in that time. The thread that paces an open loop never rests.
     pub(crate) generator_cpu: Duration,
 }
@@ -94,8 +97,9 @@ impl Measured {
     pub(crate) fn merge(&mut self, other: &Self) {
         self.tally.merge(&other.tally);
         self.elapsed += other.elapsed;
-        let cpus = self.server_cpu.zip(other.server_cpu);
-        self.server_cpu = cpus.map(|(cpu, other)| cpu + other);
+        let sum = |one: Option<Duration>, other| one.zip(other).map(|(one, other)| one + other);
+        self.server_cpu = sum(self.server_cpu, other.server_cpu);
+        self.others_cpu = sum(self.others_cpu, other.others_cpu);
         self.generator_cpu += other.generator_cpu;
     }
 }
@@ -130,10 +134,8 @@ fn observe(
     server: Option<CpuClock>,
     each_second: &mut dyn FnMut(Duration),
 ) -> Result<Observed, Error> {
-    let read = || Ok::<_, Error>((server.map(CpuClock::read).transpose()?, CpuClock::own()?));
     sleep_until(window.opens);
-    let (server_before, own_before) = read()?;
-    let opened = clock::now();
+    let before = Used::read(server)?;
     let mut next = window.opens + SECOND;
     while next < window.closes && !interrupt::came() {
         sleep_until(next);
@@ -141,30 +143,52 @@ fn observe(
         next += SECOND;
     }
     sleep_until(window.closes);
-    let (server_after, own_after) = read()?;
     Ok(Observed {
-        elapsed: clock::now() - opened,
-        server_cpu: server_after
-            .zip(server_before)
-            .map(|(after, before)| after - before),
-        generator_cpu: own_after - own_before,
+        before,
+        after: Used::read(server)?,
     })
+}
+
+/// CPU time used by a moment.
+#[derive(Clone, Copy, Debug)]
+struct Used {
+    at: Instant,
+    server: Option<Duration>,
+    generator: Duration,
+    machine: Option<Duration>,
+}
+
+impl Used {
+    fn read(server: Option<CpuClock>) -> Result<Self, Error> {
+        Ok(Self {
+            at: clock::now(),
+            server: server.map(CpuClock::read).transpose()?,
+            generator: CpuClock::own()?,
+            machine: machine_cpu(),
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Observed {
-    elapsed: Duration,
-    server_cpu: Option<Duration>,
-    generator_cpu: Duration,
+    before: Used,
+    after: Used,
 }
 
 impl Observed {
     fn with(self, tally: Tally) -> Measured {
+        let Self { before, after } = self;
+        let between = |after: Option<Duration>, before| Some(after?.saturating_sub(before?));
+        let server_cpu = between(after.server, before.server);
+        let generator_cpu = after.generator.saturating_sub(before.generator);
+        let machine = between(after.machine, before.machine);
+        let ours = server_cpu.map(|server| server + generator_cpu);
         Measured {
             tally,
-            elapsed: self.elapsed,
-            server_cpu: self.server_cpu,
-            generator_cpu: self.generator_cpu,
+            elapsed: after.at - before.at,
+            server_cpu,
+            others_cpu: between(machine, ours),
+            generator_cpu,
         }
     }
 }
@@ -193,7 +217,7 @@ fn generate(
     let session = runtime.block_on(async {
         let mut connections = Vec::with_capacity(load.connections);
         for _ in 0..load.connections {
-            connections.push(Connection::open(&endpoint.target, endpoint.method.path()).await?);
+            connections.push(open(endpoint).await?);
         }
         let session = Rc::new(Session::new(endpoint.method, load, messages)?);
         // Nobody listens only if the run has been given up.
@@ -213,6 +237,16 @@ fn generate(
     Ok(session.tally.borrow().clone())
 }
 
+async fn open(endpoint: &Endpoint) -> Result<Connection, Error> {
+    let opening = Connection::open(&endpoint.target, endpoint.method.path());
+    let opened = timeout(CONNECT_PATIENCE, opening).await;
+    opened.unwrap_or_else(|_elapsed| {
+        let error = io::ErrorKind::TimedOut.into();
+        Err(Error::System("connect to the server", error))
+    })
+}
+
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 const SECOND: Duration = Duration::from_secs(1);
 /// How long a signal may go unnoticed.
 const SIGNAL_PATIENCE: Duration = Duration::from_millis(100);

@@ -113,7 +113,7 @@ impl Conditions {
         }
     }
 
-    fn told(&self, messages: &Messages) -> String {
+    fn told(&self, messages: &Messages) -> Vec<String> {
         let Self {
             build,
             shape,
@@ -129,13 +129,16 @@ impl Conditions {
             "not pinned"
         };
         let bytes = messages.mean_bytes();
-        format!(
+        let loads = format!(
             "{build} build; {shape} auctions, {bytes} bytes a message; {connections} connections, up to \
              {in_flight_per_connection} in flight on each; {server_threads} server thread(s), {pinned}"
-        )
+        );
+        vec![loads, COLUMNS.to_owned()]
     }
 }
 
+const COLUMNS: &str = "server, generator: CPU time per reply; others: cores that other processes used, which latencies suffer from; \
+    lag: the generator's own lateness; wrong: replies with another verdict than expected";
 const BUILD: &str = if cfg!(debug_assertions) {
     "debug"
 } else {
@@ -198,8 +201,9 @@ fn load_table() -> Table {
     Table::new([
         "load",
         "replies/s",
-        "server us/call",
-        "gen us/call",
+        "server us",
+        "generator us",
+        "others",
         "p50 us",
         "p99 us",
         "p99.9 us",
@@ -218,6 +222,7 @@ fn row(table: &mut Table, name: impl Into<String>, figures: &Figures) {
         told(figures.replies_per_second, 0),
         told(figures.server_cpu_us_per_reply, 2),
         told(figures.generator_cpu_us_per_reply, 2),
+        told(figures.others_cpu_share, 2),
         told(latency.p50_us, 0),
         told(latency.p99_us, 0),
         told(latency.p999_us, 0),

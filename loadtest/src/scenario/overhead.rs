@@ -160,20 +160,21 @@ impl Results {
         });
         let title =
             format!("Latency, open loop at {rate} calls/s (half of what the stock server can do)");
+        let mut notes = conditions.told(messages);
+        notes.push(format!(
+            "stock server: tonic, {} runtime, system allocator; {} rounds of each load, in turns",
+            args.stock_runtime.name(),
+            args.rounds
+        ));
+        notes.push(
+            "latencies of a closed loop are those of a full queue: compare the open loop's"
+                .to_owned(),
+        );
         Report {
             name: "overhead",
             title: "bidgate and a stock tonic server that does nothing".to_owned(),
             table: self.table(&json),
-            notes: vec![
-                conditions.told(messages),
-                format!(
-                    "stock server: tonic, {} runtime, system allocator; medians of {} rounds",
-                    args.stock_runtime.name(),
-                    args.rounds
-                ),
-                "in a closed loop latencies are those of a full queue; compare the open loop's"
-                    .to_owned(),
-            ],
+            notes,
             plots: vec![Plot::percentiles(title, curves.collect())],
             json,
         }

@@ -147,7 +147,7 @@ fn knee(steps: &[Step]) -> Option<u64> {
         .map(|step| step.calls_per_second)
 }
 
-fn report(json: Saturate, conditions: String) -> Report<Saturate> {
+fn report(json: Saturate, conditions: Vec<String>) -> Report<Saturate> {
     let mut table = load_table();
     for step in &json.steps {
         let name = format!("{:.2}x = {} calls/s", step.share, step.calls_per_second);
@@ -156,6 +156,14 @@ fn report(json: Saturate, conditions: String) -> Report<Saturate> {
     let knee = json.knee_calls_per_second;
     let knee = knee.map_or_else(|| "not found".to_owned(), |knee| format!("{knee} calls/s"));
     let shed: u64 = json.steps.iter().map(|step| step.shed).sum();
+    let mut notes = conditions;
+    notes.push(format!(
+        "knee: {knee}; shed with RESOURCE_EXHAUSTED: {shed} calls in all"
+    ));
+    notes.push(
+        "a step that is not valid is not the server's alone: the generator was late itself"
+            .to_owned(),
+    );
     Report {
         name: "saturate",
         title: format!(
@@ -163,12 +171,7 @@ fn report(json: Saturate, conditions: String) -> Report<Saturate> {
             json.saturation_calls_per_second
         ),
         table,
-        notes: vec![
-            format!("knee: {knee}; shed with RESOURCE_EXHAUSTED: {shed} calls in all"),
-            conditions,
-            "a step that is not valid offered less than it says: the generator could not keep up"
-                .to_owned(),
-        ],
+        notes,
         plots: vec![plot(&json.steps)],
         json,
     }

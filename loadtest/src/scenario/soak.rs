@@ -172,10 +172,11 @@ impl Watch {
     }
 }
 
-fn report(json: Soak, measured: &Measured, conditions: String) -> Report<Soak> {
+fn report(json: Soak, measured: &Measured, conditions: Vec<String>) -> Report<Soak> {
     let mut table = load_table();
     row(&mut table, "Evaluate", &json.figures);
-    let mut notes = vec![summary(&json), conditions];
+    let mut notes = vec![summary(&json)];
+    notes.extend(conditions);
     notes.extend(errors_told(&json.figures));
     let curves = vec![
         Curve::percentiles("call", &measured.tally.latency),
