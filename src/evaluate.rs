@@ -11,28 +11,7 @@ use crate::verdict::{
     ErrorCode, EvaluationError, Finding, GateOutcome, GateStatus, Payload, Reason, Verdict,
 };
 
-/// One auction to judge: what an `EvaluateRequest` says, borrowed from the received message (spec: contract §1).
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Call<'a> {
-    /// Who produced the bid.
-    pub agent_id: &'a str,
-    /// The integration or exchange the bid goes to.
-    pub tool: &'a str,
-    /// OpenRTB bid request, JSON.
-    pub bid_request: &'a [u8],
-    /// OpenRTB bid response, JSON; empty is a no-bid.
-    pub bid_response: &'a [u8],
-    /// When the bid request reached the bidder, microseconds since the Unix epoch.
-    pub started_at_unix_us: Option<u64>,
-    /// Time already spent, microseconds; wins over `started_at_unix_us`.
-    pub elapsed_us: Option<u64>,
-    /// Overrides `bid_request.tmax` when above 0, milliseconds.
-    pub tmax_ms: Option<u32>,
-    /// The bidder's own latency, milliseconds.
-    pub latency_ms: Option<f64>,
-    /// Echoed.
-    pub correlation_id: u64,
-}
+pub use crate::call::Call;
 
 /// The time as the engine sees it. The engine has no clock of its own.
 pub trait Clock {

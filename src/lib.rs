@@ -27,6 +27,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`evaluate`] | the hot path: decode, guard, join, run the gates, give the verdict |
+//! | [`call`] | what a caller asks: the input of an evaluation |
 //! | [`openrtb`] | the field's vocabulary: payload reading, taxonomies, domains, currencies, codes |
 //! | [`auction`] | request and response joined: all that a gate may see |
 //! | [`gate`] | the gates, and the table of them |
@@ -52,6 +53,8 @@
 //! - There is no `unsafe` code.
 
 pub mod evaluate;
+
+pub mod call;
 
 pub mod openrtb;
 

@@ -29,7 +29,8 @@ pub fn run(args: &ServeArgs) -> Result<Outcome, CliError> {
     }
     start_log(config.log);
     let server = bind(config)?;
-    server.run(signals::terminated()).map_err(CliError::Start)?;
+    let drained = server.run(signals::terminated()).map_err(CliError::Start)?;
+    tracing::info!(?drained, "drained");
     Ok(Outcome::Yes)
 }
 

@@ -39,9 +39,9 @@ pub struct Config {
     pub workers: usize,
     /// How large the payloads of one auction may be.
     pub limits: Limits,
-    /// From not ready to no longer accepting, at shutdown.
+    /// From not ready to closed for new connections, at shutdown.
     pub drain_delay: Duration,
-    /// From no longer accepting to the end, at shutdown.
+    /// From closed for new connections to the end, at shutdown.
     pub grace: Duration,
     /// What judges.
     pub policy: Policy,

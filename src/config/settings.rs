@@ -42,7 +42,7 @@ const SETTINGS: &[Setting] = &[
     single("limits.imps", "COUNT", "Imps of a bid request, 1 to 1000000 [default: 512]"),
     single("limits.bids", "COUNT", "Bids of a bid response, 1 to 1000000 [default: 1024]"),
     single("limits.block_list", "COUNT", "Entries of bcat and acat together, 1 to 1000000 [default: 16384]"),
-    single("shutdown.drain_delay_ms", "MS", "From not ready to no longer accepting, 0 to 600000 milliseconds [default: 1000]"),
+    single("shutdown.drain_delay_ms", "MS", "From not ready to closed for new connections, 0 to 600000 milliseconds [default: 1000]"),
     single("shutdown.grace_ms", "MS", "For calls in flight after that, 0 to 600000 milliseconds [default: 5000]"),
     text("policy_file", "FILE", "The policy, a YAML file; replaces any policy of the configuration file [default: none]"),
     single("policy.fail_fast", "BOOL", "Stop at the first failed gate [default: true]"),

@@ -1,7 +1,7 @@
 //! `tmaxGuard`: is there time left to answer the exchange at all? (spec: gates, tmaxGuard)
 
+use crate::call::Call;
 use crate::document::Section;
-use crate::evaluate::Call;
 use crate::verdict::{GateOutcome, GateStatus, Reason};
 
 /// The rule, compiled.

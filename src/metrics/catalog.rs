@@ -27,7 +27,7 @@ families! {
     MALFORMED = "bidgate_malformed_total", "counter", "Messages and payloads that could not be read.";
     INVALID_ARGUMENT = "bidgate_invalid_argument_total", "counter", "Calls with agent_id or tool out of range.";
     CONNECTIONS_OPEN = "bidgate_connections_open", "gauge", "Connections open now.";
-    CONNECTIONS_REFUSED = "bidgate_connections_refused_total", "counter", "Connections closed at once because max_connections were open.";
+    CONNECTIONS_REFUSED = "bidgate_connections_refused_total", "counter", "Connections closed at once for want of room.";
     BUILD_INFO = "bidgate_build_info", "gauge", "Always 1; the label names the version.";
     POLICY_INFO = "bidgate_policy_info", "gauge", "Always 1; the label is the digest of the policy that judges.";
     RESIDENT_MEMORY = "process_resident_memory_bytes", "gauge", "Resident memory.";

@@ -134,28 +134,39 @@ const DEPTH_MAX: usize = 8;
 
 /// The numbers of `IABn` or `IABn-m`.
 fn content_1_numbers(id: &[u8]) -> Option<(u64, Option<u64>)> {
-    let (prefix, numbers) = id.split_at_checked(3)?;
-    if !prefix.eq_ignore_ascii_case(b"IAB") {
+    let [b'I' | b'i', b'A' | b'a', b'B' | b'b', numbers @ ..] = id else {
         return None;
-    }
-    match numbers.iter().position(|&byte| byte == b'-') {
-        None => Some((number(numbers)?, None)),
-        Some(dash) => {
-            let (tier1, tier2) = numbers.split_at_checked(dash)?;
-            Some((number(tier1)?, Some(number(tier2.get(1..)?)?)))
-        }
+    };
+    let (tier1, rest) = number(numbers)?;
+    match rest {
+        [] => Some((tier1, None)),
+        [b'-', tier2 @ ..] => match number(tier2)? {
+            (tier2, []) => Some((tier1, Some(tier2))),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
-/// Decimal digits, leading zeros allowed, below the bound of a key.
-fn number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0, |number, byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        Some(number * 10 + digit).filter(|&number| number + 1 < 1 << (NUMBER_BITS - 4))
-    })
+/// The number that `text` begins with and what follows it. Leading zeros are allowed; the number is below the bound
+/// of a key.
+#[inline]
+fn number(text: &[u8]) -> Option<(u64, &[u8])> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = text.split_at_checked(digits)?;
+    let number = match digits {
+        [] => return None,
+        [one] => digit(*one),
+        [ten, one] => 10 * digit(*ten) + digit(*one),
+        longer => longer.iter().try_fold(0, |number, next| {
+            Some(number * 10 + digit(*next)).filter(|&number| number < 1 << (NUMBER_BITS - 4))
+        })?,
+    };
+    Some((number, rest))
+}
+
+fn digit(byte: u8) -> u64 {
+    u64::from(byte & 0x0f)
 }
 
 impl TaxonomyTable {

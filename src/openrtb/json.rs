@@ -1,11 +1,11 @@
 //! A pull reader of JSON that builds nothing: it hands over the values somebody asks for and steps over the rest.
 //!
 //! Two ways to step over a value. [`Stepping::Strict`] checks it to the last byte, as an exchange will. With
-//! [`Stepping::Balanced`] an object or array nobody reads is only followed to its matching bracket, 64 bytes at a
-//! time: strings must end, brackets must match, and what stands between them is somebody else's concern.
+//! [`Stepping::Balanced`] an object or array nobody reads is only followed to its matching bracket: strings must be
+//! sound, brackets must match, and what stands between them is somebody else's concern.
 
-use super::scan::{self, Block};
-use super::text::{Text, Texts};
+use super::scan::{self, Outline};
+use super::text::{PAYLOAD_BYTES_MAX, Text, Texts};
 
 /// How values that nobody reads are stepped over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,7 @@ whats! {
     KeyTwice = "the key stands twice",
     EndsTooEarly = "the payload ends too early",
     TrailingBytes = "bytes after the end of the object",
+    TooLong = "more bytes than can be read",
     TooDeep = "nested too deeply",
     TooManyImps = "too many imps",
     TooManyBids = "too many bids",
@@ -72,7 +73,11 @@ impl What {
     pub(crate) const fn is_limit(self) -> bool {
         matches!(
             self,
-            Self::TooDeep | Self::TooManyImps | Self::TooManyBids | Self::TooManyListEntries
+            Self::TooLong
+                | Self::TooDeep
+                | Self::TooManyImps
+                | Self::TooManyBids
+                | Self::TooManyListEntries
         )
     }
 }
@@ -120,8 +125,17 @@ pub(crate) struct Reader<'p> {
     depth: u32,
     depth_max: u32,
     stepping: Stepping,
+    outline: &'p Outline,
     /// Where strings with escapes are decoded to.
     decoded: &'p mut Vec<u8>,
+}
+
+/// What reading a payload needs beside it, kept from one payload to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    outline: Outline,
+    /// What strings with escapes decode to.
+    pub(crate) decoded: Vec<u8>,
 }
 
 /// Reads a whole payload whose root is an object, with `root` called at its opening brace.
@@ -131,28 +145,46 @@ pub(crate) fn read_payload<'p>(
     payload: &'p [u8],
     stepping: Stepping,
     depth_max: u32,
-    decoded: &'p mut Vec<u8>,
+    memory: &'p mut Memory,
     root: impl FnOnce(&mut Reader<'p>) -> Read<()>,
 ) -> Read<()> {
-    let valid = match std::str::from_utf8(payload) {
-        Ok(_) => payload.len(),
-        Err(error) => error.valid_up_to(),
+    let Memory { outline, decoded } = memory;
+    if payload.len() > PAYLOAD_BYTES_MAX {
+        return Err(fault(What::TooLong, PAYLOAD_BYTES_MAX));
+    }
+    decoded.clear();
+    let mut traced = outline.trace(payload);
+    let valid = if outline.is_ascii() {
+        payload.len()
+    } else {
+        valid_utf8(payload)
     };
     let bytes = payload.get(..valid).unwrap_or_default();
-    let mut reader = Reader {
-        bytes,
-        at: 0,
-        depth: 0,
-        depth_max,
-        stepping,
-        decoded,
-    };
-    let read = reader.root(root);
+    if valid < payload.len() {
+        traced = outline.trace(bytes);
+    }
+    let read = traced.and_then(|()| {
+        let mut reader = Reader {
+            bytes,
+            at: 0,
+            depth: 0,
+            depth_max,
+            stepping,
+            outline,
+            decoded,
+        };
+        reader.root(root)
+    });
     match read {
         Err(fault) if (fault.at as usize) < valid => Err(fault),
         _ if valid < payload.len() => Err(fault(What::InvalidUtf8, valid)),
         _ => read,
     }
+}
+
+/// Bytes up to which `payload` is UTF-8.
+fn valid_utf8(payload: &[u8]) -> usize {
+    str::from_utf8(payload).map_or_else(|error| error.valid_up_to(), str::len)
 }
 
 impl<'p> Reader<'p> {
@@ -167,7 +199,7 @@ impl<'p> Reader<'p> {
         }
     }
 
-    /// The members of an object that `K` names, in document order; any other value is stepped over.
+    /// The members of an object that `K` names, in document order; any other member is stepped over.
     /// False when the value is not an object. `member` must read or step over the value it is called at.
     ///
     /// A key of `K` that stands twice is malformed: receivers disagree on which one counts (spec: contract §3).
@@ -176,19 +208,16 @@ impl<'p> Reader<'p> {
         mut member: impl FnMut(&mut Self, K) -> Read<()>,
     ) -> Read<bool> {
         if self.peek() != Some(b'{') {
-            return self.step().map(|()| false);
+            return self.check().map(|()| false);
         }
         let mut seen = 0;
         self.enter()?;
         let mut more = !self.take(b'}');
         while more {
             let start = self.at;
-            let name = self.key()?;
-            match K::find(name) {
+            match self.key()? {
                 None => self.step()?,
-                Some(key) if seen & key.bit() != 0 => {
-                    return Err(fault(What::KeyTwice, start));
-                }
+                Some(key) if seen & K::bit(key) != 0 => return Err(fault(What::KeyTwice, start)),
                 Some(key) => {
                     seen |= key.bit();
                     member(self, key)?;
@@ -204,7 +233,7 @@ impl<'p> Reader<'p> {
     /// `element` must read or step over the value it is called at.
     pub(crate) fn array(&mut self, mut element: impl FnMut(&mut Self) -> Read<()>) -> Read<bool> {
         if self.peek() != Some(b'[') {
-            return self.step().map(|()| false);
+            return self.check().map(|()| false);
         }
         self.enter()?;
         let mut more = !self.take(b']');
@@ -217,26 +246,26 @@ impl<'p> Reader<'p> {
     }
 
     /// A string. None when the value is anything else.
+    #[inline]
     pub(crate) fn text(&mut self) -> Read<Option<Text>> {
-        if self.peek() == Some(b'"') {
-            self.string().map(Some)
-        } else {
-            self.step().map(|()| None)
+        if self.peek() != Some(b'"') {
+            return self.check().map(|()| None);
         }
+        self.string().map(Some)
     }
 
     /// A number and how it is written. None when the value is anything else.
     /// A number beyond the range of a double is infinite.
     pub(crate) fn number(&mut self) -> Read<Option<(f64, Text)>> {
         if !matches!(self.peek(), Some(b'-' | b'0'..=b'9')) {
-            return self.step().map(|()| None);
+            return self.check().map(|()| None);
         }
         let start = self.at;
-        self.step_number()?;
-        let digits = self.bytes.get(start..self.at).unwrap_or_default();
-        let value = std::str::from_utf8(digits)
+        self.check_number()?;
+        let written = self.bytes.get(start..self.at).unwrap_or_default();
+        let value = str::from_utf8(written)
             .ok()
-            .and_then(|digits| digits.parse().ok());
+            .and_then(|written| written.parse().ok());
         Ok(value.map(|value| (value, Text::of_payload(start, self.at))))
     }
 
@@ -249,34 +278,36 @@ impl<'p> Reader<'p> {
     /// A flag: `1`, `true` or `"1"` (spec: contract §3, JSON flags). Anything else is false.
     pub(crate) fn flag(&mut self) -> Read<bool> {
         match self.peek() {
-            Some(b't') => self.step().map(|()| true),
+            Some(b't') => self.check().map(|()| true),
             Some(b'"') => self.string().map(|text| self.texts().bytes(text) == b"1"),
             _ => Ok(self.integer()? == Some(1)),
         }
     }
 
     /// The first byte of the next value; None at the end.
+    #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
-        loop {
-            match self.bytes.get(self.at) {
-                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
-                byte => return byte.copied(),
-            }
+        match self.bytes.get(self.at) {
+            Some(&byte) if byte > b' ' => Some(byte),
+            _ => self.peek_behind_space(),
         }
     }
 
-    /// The next value, whatever it is.
+    #[inline(never)]
+    fn peek_behind_space(&mut self) -> Option<u8> {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.bytes.get(self.at) {
+            self.at += 1;
+        }
+        self.bytes.get(self.at).copied()
+    }
+
+    /// Steps over the next value, which nobody reads.
+    #[inline]
     pub(crate) fn step(&mut self) -> Read<()> {
         match self.peek() {
-            Some(b'"') => self.step_string(),
-            Some(b'{' | b'[') if self.stepping == Stepping::Balanced => self.step_balanced(),
-            Some(b'{') => self.step_object(),
-            Some(b'[') => self.step_array(),
-            Some(b'-' | b'0'..=b'9') => self.step_number(),
-            Some(b't') => self.step_word(b"true"),
-            Some(b'f') => self.step_word(b"false"),
-            Some(b'n') => self.step_word(b"null"),
-            _ => Err(self.fault(What::NotAValue)),
+            Some(b'"') => self.check_string(),
+            Some(b'{' | b'[') if self.stepping == Stepping::Balanced => self.balance(),
+            _ => self.check(),
         }
     }
 
@@ -289,37 +320,40 @@ impl<'p> Reader<'p> {
     #[cold]
     pub(crate) fn fault(&self, what: What) -> Fault {
         let ended = self.at >= self.bytes.len() && !what.is_limit();
-        fault(
-            if ended { What::EndsTooEarly } else { what },
-            self.at.min(self.bytes.len()),
-        )
+        let what = if ended { What::EndsTooEarly } else { what };
+        fault(what, self.at.min(self.bytes.len()))
     }
 
-    fn step_object(&mut self) -> Read<()> {
+    /// Steps over the next value and checks every byte of it.
+    fn check(&mut self) -> Read<()> {
+        match self.peek() {
+            Some(b'"') => self.check_string(),
+            Some(b'{') => self.check_object(),
+            Some(b'[') => self.array(Self::check).map(|_| ()),
+            Some(b'-' | b'0'..=b'9') => self.check_number(),
+            Some(b't') => self.check_word(b"true"),
+            Some(b'f') => self.check_word(b"false"),
+            Some(b'n') => self.check_word(b"null"),
+            _ => Err(self.fault(What::NotAValue)),
+        }
+    }
+
+    fn check_object(&mut self) -> Read<()> {
         self.enter()?;
         let mut more = !self.take(b'}');
         while more {
             self.peek();
-            self.step_string()?;
+            self.check_string()?;
             self.colon()?;
-            self.step()?;
+            self.check()?;
             more = self.another(b'}', What::NoCommaOrBrace)?;
         }
         self.depth -= 1;
         Ok(())
     }
 
-    fn step_array(&mut self) -> Read<()> {
-        self.array(Self::step).map(|_| ())
-    }
-
-    fn step_word(&mut self, word: &[u8]) -> Read<()> {
-        if !self
-            .bytes
-            .get(self.at..)
-            .unwrap_or_default()
-            .starts_with(word)
-        {
+    fn check_word(&mut self, word: &[u8]) -> Read<()> {
+        if !self.rest().starts_with(word) {
             return Err(self.fault(What::NotAWord));
         }
         self.at += word.len();
@@ -327,179 +361,128 @@ impl<'p> Reader<'p> {
     }
 
     /// `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
-    fn step_number(&mut self) -> Read<()> {
+    fn check_number(&mut self) -> Read<()> {
         self.take_byte(b'-');
         if !self.take_byte(b'0') {
             self.digits()?;
         }
-        if self.take_byte(b'.') {
+        if let Some(b'.') = self.bytes.get(self.at) {
+            self.at += 1;
             self.digits()?;
         }
-        if self.take_byte(b'e') || self.take_byte(b'E') {
+        if let Some(b'e' | b'E') = self.bytes.get(self.at) {
+            self.at += 1;
             let _signed = self.take_byte(b'+') || self.take_byte(b'-');
             self.digits()?;
         }
         Ok(())
     }
 
+    #[inline]
     fn digits(&mut self) -> Read<()> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        self.at += count;
-        if count == 0 {
+        let start = self.at;
+        let mut at = start;
+        while let Some(b'0'..=b'9') = self.bytes.get(at) {
+            at += 1;
+        }
+        self.at = at;
+        if at == start {
             Err(self.fault(What::NoDigit))
         } else {
             Ok(())
         }
     }
 
-    /// A string nobody reads: its escapes are checked, not decoded.
-    fn step_string(&mut self) -> Read<()> {
-        self.quote()?;
-        loop {
-            self.at = scan::plain_end(self.bytes, self.at);
-            if self.take_byte(b'"') {
+    /// Steps over a string. Its content is sound: the outline says so.
+    #[inline]
+    fn check_string(&mut self) -> Read<()> {
+        self.content().map(|_| ())
+    }
+
+    /// Steps over an object or array: brackets outside strings are matched, the rest passes by.
+    fn balance(&mut self) -> Read<()> {
+        let mut open = Open::default();
+        let room = self.depth_max - self.depth;
+        for at in self.outline.brackets(self.at) {
+            let bracket = self.bytes.get(at).copied().unwrap_or_default();
+            match bracket {
+                b'{' | b'[' if open.count < room => open.push(bracket),
+                b'{' | b'[' => return Err(fault(What::TooDeep, at)),
+                _ if open.pop(bracket) => {}
+                _ => return Err(fault(What::WrongBracket, at)),
+            }
+            if open.count == 0 {
+                self.at = at + 1;
                 return Ok(());
             }
-            self.escape()?;
         }
+        Err(fault(What::EndsTooEarly, self.bytes.len()))
     }
 
-    /// An object or array nobody reads: brackets outside strings are matched, the rest passes by.
-    fn step_balanced(&mut self) -> Read<()> {
-        let mut walk = Walk {
-            depth: self.depth,
-            depth_max: self.depth_max,
-            ..Walk::default()
-        };
-        loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let end = match rest.first_chunk::<64>() {
-                Some(block) => walk.block(block),
-                None if rest.is_empty() => {
-                    return Err(self.fault(What::EndsTooEarly));
-                }
-                None => walk.block(&padded(rest)),
-            };
-            match end.map_err(|found| fault(found.what, self.at + found.at as usize))? {
-                Some(end) => {
-                    self.at += end;
-                    return Ok(());
-                }
-                None => self.at += rest.len().min(64),
-            }
-        }
-    }
-
-    /// An object's key, escapes decoded, with its colon.
-    fn key(&mut self) -> Read<&[u8]> {
+    /// An object's key with its colon. None when `K` does not name it.
+    #[inline]
+    fn key<K: Key>(&mut self) -> Read<Option<K>> {
         self.peek();
-        let text = self.string()?;
+        let (start, end) = self.content()?;
+        let key = if self.outline.has_escape(start, end) {
+            let name = self.decode(start, end);
+            K::find(self.texts().bytes(name))
+        } else {
+            K::find(self.bytes.get(start..end).unwrap_or_default())
+        };
         self.colon()?;
-        Ok(self.texts().bytes(text))
+        Ok(key)
     }
 
+    #[inline]
     fn colon(&mut self) -> Read<()> {
-        if self.take(b':') {
-            Ok(())
-        } else {
-            Err(self.fault(What::NoColon))
+        if !self.take(b':') {
+            return Err(self.fault(What::NoColon));
         }
+        Ok(())
     }
 
     /// A string somebody reads.
+    #[inline]
     fn string(&mut self) -> Read<Text> {
-        self.quote()?;
-        let start = self.at;
-        self.at = scan::plain_end(self.bytes, start);
-        if self.take_byte(b'"') {
-            return Ok(Text::of_payload(start, self.at - 1));
+        let (start, end) = self.content()?;
+        if self.outline.has_escape(start, end) {
+            return Ok(self.decode(start, end));
         }
-        self.string_with_escapes(start)
+        Ok(Text::of_payload(start, end))
     }
 
+    /// Where the content of the string at this place begins and ends.
+    #[inline]
+    fn content(&mut self) -> Read<(usize, usize)> {
+        if !self.take_byte(b'"') {
+            return Err(self.fault(What::NotAString));
+        }
+        let start = self.at;
+        let end = self.outline.quote(start);
+        self.at = end.map_or(self.bytes.len(), |end| end + 1);
+        end.map(|end| (start, end))
+            .ok_or_else(|| self.fault(What::EndsTooEarly))
+    }
+
+    /// Decodes the content of a string. Its escapes are sound.
     #[cold]
-    fn string_with_escapes(&mut self, start: usize) -> Read<Text> {
+    fn decode(&mut self, start: usize, end: usize) -> Text {
         let first = self.decoded.len();
-        let mut plain = start;
-        loop {
+        let mut rest = self.bytes.get(start..end).unwrap_or_default();
+        while let Some(backslash) = rest.iter().position(|&byte| byte == b'\\') {
+            let (plain, escape) = rest.split_at(backslash);
+            self.decoded.extend_from_slice(plain);
+            let (character, length) = unescape(escape);
             self.decoded
-                .extend_from_slice(self.bytes.get(plain..self.at).unwrap_or_default());
-            if self.take_byte(b'"') {
-                return Ok(Text::of_decoded(first, self.decoded.len()));
-            }
-            let decoded = self.escape()?;
-            self.decoded
-                .extend_from_slice(decoded.encode_utf8(&mut [0; 4]).as_bytes());
-            plain = self.at;
-            self.at = scan::plain_end(self.bytes, plain);
+                .extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            rest = escape.get(length..).unwrap_or_default();
         }
+        self.decoded.extend_from_slice(rest);
+        Text::of_decoded(first, self.decoded.len())
     }
 
-    fn quote(&mut self) -> Read<()> {
-        if self.take_byte(b'"') {
-            Ok(())
-        } else {
-            Err(self.fault(What::NotAString))
-        }
-    }
-
-    /// The character that an escape stands for. What is neither a quote nor an escape ends a string wrongly.
-    fn escape(&mut self) -> Read<char> {
-        let start = self.at;
-        match self.bytes.get(start) {
-            Some(b'\\') => self.at += 2,
-            Some(_) => return Err(self.fault(What::ControlCharacter)),
-            None => return Err(self.fault(What::EndsTooEarly)),
-        }
-        match self.bytes.get(start + 1) {
-            Some(b'"') => Ok('"'),
-            Some(b'\\') => Ok('\\'),
-            Some(b'/') => Ok('/'),
-            Some(b'b') => Ok('\u{8}'),
-            Some(b'f') => Ok('\u{c}'),
-            Some(b'n') => Ok('\n'),
-            Some(b'r') => Ok('\r'),
-            Some(b't') => Ok('\t'),
-            Some(b'u') => self.unicode_escape(start),
-            _ => Err(fault(What::UnknownEscape, start)),
-        }
-    }
-
-    /// `\uXXXX`, or two of them that are a surrogate pair.
-    fn unicode_escape(&mut self, start: usize) -> Read<char> {
-        let first = self.hex(start)?;
-        let second = match first {
-            0xd800..=0xdbff
-                if self
-                    .bytes
-                    .get(self.at..)
-                    .unwrap_or_default()
-                    .starts_with(b"\\u") =>
-            {
-                self.at += 2;
-                Some(self.hex(start)?)
-            }
-            _ => None,
-        };
-        char::decode_utf16([first].into_iter().chain(second))
-            .next()
-            .and_then(Result::ok)
-            .ok_or_else(|| fault(What::LoneSurrogate, start))
-    }
-
-    fn hex(&mut self, start: usize) -> Read<u16> {
-        let digits = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<4>);
-        let unit = digits.and_then(|digits| {
-            digits.iter().try_fold(0, |unit, &digit| {
-                Some(unit << 4 | char::from(digit).to_digit(16)?)
-            })
-        });
-        self.at += 4;
-        unit.and_then(|unit| u16::try_from(unit).ok())
-            .ok_or_else(|| fault(What::NoHexDigits, start))
-    }
-
+    #[inline]
     fn enter(&mut self) -> Read<()> {
         if self.depth == self.depth_max {
             return Err(self.fault(What::TooDeep));
@@ -510,145 +493,99 @@ impl<'p> Reader<'p> {
     }
 
     /// After a member or element: true when another one follows, false when `close` does.
+    #[inline]
     fn another(&mut self, close: u8, expected: What) -> Read<bool> {
-        match self.peek() {
-            Some(b',') => {
-                self.at += 1;
-                Ok(true)
-            }
-            Some(byte) if byte == close => {
-                self.at += 1;
-                Ok(false)
-            }
-            _ => Err(self.fault(expected)),
+        let next = self.peek();
+        if next == Some(b',') || next == Some(close) {
+            self.at += 1;
+            return Ok(next == Some(b','));
         }
+        Err(self.fault(expected))
     }
 
+    #[inline]
     fn take(&mut self, byte: u8) -> bool {
         self.peek();
         self.take_byte(byte)
     }
 
+    #[inline]
     fn take_byte(&mut self, byte: u8) -> bool {
         let there = self.bytes.get(self.at) == Some(&byte);
         self.at += usize::from(there);
         there
     }
+
+    fn rest(&self) -> &'p [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
 }
 
 #[cold]
-fn fault(what: What, at: usize) -> Fault {
+pub(super) fn fault(what: What, at: usize) -> Fault {
     Fault {
         what,
         at: u32::try_from(at).unwrap_or(u32::MAX),
     }
 }
 
-/// `value` when it has no fraction.
+/// `value` when it has no fraction; a number beyond all doubles is one of those beyond 64 bits.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "saturates, which is what the doc of `integer` says"
 )]
 fn whole(value: f64) -> Option<i64> {
-    (value.is_finite() && value.fract().abs() < f64::MIN_POSITIVE).then_some(value as i64)
+    let fraction = if value.is_finite() {
+        value.fract()
+    } else {
+        0.0
+    };
+    (fraction.abs() < f64::MIN_POSITIVE).then_some(value as i64)
 }
 
-/// The last bytes of a payload, filled up with what says nothing.
-fn padded(rest: &[u8]) -> [u8; 64] {
-    let mut block = [b' '; 64];
-    for (to, from) in block.iter_mut().zip(rest) {
-        *to = *from;
+/// The character that the escape at the front of `text` stands for, and its length in bytes. The escape is sound.
+fn unescape(text: &[u8]) -> (char, usize) {
+    let character = match text.get(1) {
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{c}',
+        Some(b'n') => '\n',
+        Some(b'r') => '\r',
+        Some(b't') => '\t',
+        Some(b'u') => return unescape_unicode(text),
+        other => char::from(other.copied().unwrap_or_default()),
+    };
+    (character, 2)
+}
+
+/// `\uXXXX`, or two of them that are a surrogate pair.
+fn unescape_unicode(text: &[u8]) -> (char, usize) {
+    let units = [scan::hex(text, 2), scan::hex(text, 8)].map(Option::unwrap_or_default);
+    match char::decode_utf16(units).next() {
+        Some(Ok(character)) => (character, if character.len_utf16() == 2 { 12 } else { 6 }),
+        _ => (char::REPLACEMENT_CHARACTER, 6),
     }
-    block
 }
 
-/// A walk over the brackets of a value, one block after another.
+/// The brackets that are open within a value, one bit each, the innermost lowest: set for `[`.
 #[derive(Debug, Default)]
-struct Walk {
-    depth: u32,
-    depth_max: u32,
-    /// Brackets that this walk has opened.
-    open: u32,
-    /// One bit an open bracket, the innermost lowest: set for `[`.
+struct Open {
     kinds: u64,
-    /// All ones when the block before ended inside a string.
-    in_string: u64,
-    /// 1 when the block before ended with a backslash that escapes this block's first byte.
-    escaping: u64,
+    count: u32,
 }
 
-impl Walk {
-    /// Where in this block the value ends, just behind its last bracket. None when it goes on.
-    fn block(&mut self, bytes: &[u8; 64]) -> Read<Option<usize>> {
-        let block = Block::of(bytes);
-        let quotes = block.quotes & !self.escaped(block.backslashes);
-        let strings = prefix_xor(quotes) ^ self.in_string;
-        self.in_string = 0_u64.wrapping_sub(strings >> 63);
-        let stray = block.backslashes & !strings;
-        if stray != 0 {
-            return Err(fault(What::StrayBackslash, stray.trailing_zeros() as usize));
-        }
-        let mut brackets = (block.opening | block.closing) & !strings;
-        while brackets != 0 {
-            let at = brackets.trailing_zeros() as usize;
-            let list = bytes.get(at).is_some_and(|byte| byte & 0x20 == 0);
-            if block.opening >> at & 1 == 1 {
-                self.open(list, at)?;
-            } else {
-                self.close(list, at)?;
-            }
-            if self.open == 0 {
-                return Ok(Some(at + 1));
-            }
-            brackets &= brackets - 1;
-        }
-        Ok(None)
+impl Open {
+    #[inline]
+    fn push(&mut self, bracket: u8) {
+        self.kinds = self.kinds << 1 | u64::from(bracket == b'[');
+        self.count += 1;
     }
 
-    fn open(&mut self, list: bool, at: usize) -> Read<()> {
-        if self.depth + self.open == self.depth_max {
-            return Err(fault(What::TooDeep, at));
-        }
-        self.open += 1;
-        self.kinds = self.kinds << 1 | u64::from(list);
-        Ok(())
-    }
-
-    fn close(&mut self, list: bool, at: usize) -> Read<()> {
-        if self.kinds & 1 != u64::from(list) {
-            return Err(fault(What::WrongBracket, at));
-        }
-        self.open -= 1;
+    /// False when the innermost open bracket is of the other kind.
+    #[inline]
+    fn pop(&mut self, bracket: u8) -> bool {
+        let matches = self.kinds & 1 == u64::from(bracket == b']');
         self.kinds >>= 1;
-        Ok(())
+        self.count -= 1;
+        matches
     }
-
-    /// The bytes that a backslash escapes: those behind an odd number of backslashes.
-    ///
-    /// Adding the runs that start at odd bits to the runs themselves carries out of each run, which tells their parity.
-    fn escaped(&mut self, backslashes: u64) -> u64 {
-        const EVEN: u64 = 0x5555_5555_5555_5555;
-        let escaping = self.escaping;
-        if backslashes == 0 {
-            self.escaping = 0;
-            return escaping;
-        }
-        let backslashes = backslashes & !escaping;
-        let behind = backslashes << 1 | escaping;
-        let odd_starts = backslashes & !EVEN & !behind;
-        let (ends, carries) = odd_starts.overflowing_add(backslashes);
-        self.escaping = u64::from(carries);
-        (EVEN ^ (ends << 1)) & behind
-    }
-}
-
-/// Bit n of the result is the parity of bits 0 to n: set from each opening quote up to its closing one.
-const fn prefix_xor(mut bits: u64) -> u64 {
-    bits ^= bits << 1;
-    bits ^= bits << 2;
-    bits ^= bits << 4;
-    bits ^= bits << 8;
-    bits ^= bits << 16;
-    bits ^= bits << 32;
-    bits
 }

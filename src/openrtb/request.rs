@@ -1,7 +1,7 @@
 //! The bid request as the gates see it.
 
 use super::category::CategoryTaxonomy;
-use super::json::{Read, Reader, Stepping, What, keys, read_payload};
+use super::json::{Memory, Read, Reader, Stepping, What, keys, read_payload};
 use super::list::{List, Lists};
 use super::text::{Text, Texts};
 use crate::limits::Limits;
@@ -53,7 +53,7 @@ pub(crate) struct BidRequest {
     imps: Vec<Imp>,
     deals: Vec<Deal>,
     lists: Lists,
-    decoded: Vec<u8>,
+    memory: Memory,
 }
 
 /// The fields that stand once in a bid request.
@@ -88,13 +88,12 @@ impl BidRequest {
             imps,
             deals,
             lists,
-            decoded,
+            memory,
         } = self;
         *head = Head::default();
         imps.clear();
         deals.clear();
         lists.clear();
-        decoded.clear();
         let mut reading = Reading {
             head,
             imps,
@@ -106,7 +105,7 @@ impl BidRequest {
             payload,
             Stepping::Balanced,
             limits.depth,
-            decoded,
+            memory,
             |reader| reading.request(reader),
         )
     }
@@ -115,7 +114,7 @@ impl BidRequest {
     pub(crate) fn view<'a>(&'a self, payload: &'a [u8]) -> BidRequestView<'a> {
         BidRequestView {
             request: self,
-            texts: Texts::new(payload, &self.decoded),
+            texts: Texts::new(payload, &self.memory.decoded),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The bid response as the gates see it.
 
 use super::category::CategoryTaxonomy;
-use super::json::{Read, Reader, Stepping, What, keys, read_payload};
+use super::json::{Memory, Read, Reader, Stepping, What, keys, read_payload};
 use super::list::{List, Lists};
 use super::text::{Text, Texts};
 use crate::limits::Limits;
@@ -46,7 +46,7 @@ pub(crate) struct BidResponse {
     currency: Option<Text>,
     bids: Vec<Bid>,
     lists: Lists,
-    decoded: Vec<u8>,
+    memory: Memory,
 }
 
 keys!(ResponseKey { Currency = b"cur", Seatbid = b"seatbid" });
@@ -70,12 +70,11 @@ impl BidResponse {
             currency,
             bids,
             lists,
-            decoded,
+            memory,
         } = self;
         *currency = None;
         bids.clear();
         lists.clear();
-        decoded.clear();
         if payload.is_empty() {
             return Ok(());
         }
@@ -85,7 +84,7 @@ impl BidResponse {
             lists,
             limits,
         };
-        read_payload(payload, Stepping::Strict, limits.depth, decoded, |reader| {
+        read_payload(payload, Stepping::Strict, limits.depth, memory, |reader| {
             reading.response(reader)
         })
     }
@@ -94,7 +93,7 @@ impl BidResponse {
     pub(crate) fn view<'a>(&'a self, payload: &'a [u8]) -> BidResponseView<'a> {
         BidResponseView {
             response: self,
-            texts: Texts::new(payload, &self.decoded),
+            texts: Texts::new(payload, &self.memory.decoded),
         }
     }
 }

@@ -15,7 +15,7 @@ pub struct Text {
 
 impl Text {
     /// A span of the payload itself.
-    pub(crate) fn of_payload(start: usize, end: usize) -> Self {
+    pub(crate) const fn of_payload(start: usize, end: usize) -> Self {
         Self {
             start: narrow(start),
             len: narrow(end.saturating_sub(start)),
@@ -48,9 +48,16 @@ impl Text {
     }
 }
 
-/// Positions fit: `limits::MESSAGE_BYTES_MAX` is below 2^31.
-fn narrow(position: usize) -> u32 {
-    u32::try_from(position).unwrap_or(DECODED - 1)
+/// Bytes of a payload of which texts can be made.
+pub(crate) const PAYLOAD_BYTES_MAX: usize = DECODED as usize - 1;
+
+/// Positions fit: no payload is longer than [`PAYLOAD_BYTES_MAX`], and decoding makes nothing longer.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "checked for the whole payload"
+)]
+const fn narrow(position: usize) -> u32 {
+    position as u32
 }
 
 /// The bytes that texts point into: a payload, and what its escaped strings decode to.
@@ -67,6 +74,7 @@ impl<'a> Texts<'a> {
 
     /// The bytes of `text`, valid UTF-8. Empty for a text of another payload that is out of range here.
     #[must_use]
+    #[inline]
     pub fn bytes(&self, text: Text) -> &'a [u8] {
         let source = if text.start & DECODED == 0 {
             self.payload
@@ -87,8 +95,13 @@ impl<'a> Texts<'a> {
 
     /// `text` without ASCII white space around it.
     #[must_use]
+    #[inline]
     pub fn trim(&self, text: Text) -> Text {
         let bytes = self.bytes(text);
+        let blank = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_whitespace);
+        if !blank(bytes.first()) && !blank(bytes.last()) {
+            return text;
+        }
         let head = bytes.len() - bytes.trim_ascii_start().len();
         let tail = bytes.len() - bytes.trim_ascii_end().len();
         text.shortened(head, tail)

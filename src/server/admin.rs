@@ -1,7 +1,7 @@
 //! The admin pages: health, metrics and the policy, over HTTP/1.1 on the control thread.
 //!
-//! One request a connection, a fixed number of connections, and a deadline for each: a caller that dawdles costs a place
-//! for some seconds and no more.
+//! One request a connection, a fixed number of connections, and a deadline for each: a caller that
+//! dawdles costs a place for some seconds and no more.
 
 use std::convert::Infallible;
 use std::rc::Rc;

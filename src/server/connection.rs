@@ -86,6 +86,7 @@ fn http2_of(socket: &Socket) -> http2::Builder<LocalExecutor> {
         .timer(TokioTimer::new())
         .auto_date_header(false)
         .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+        .max_pending_accept_reset_streams(MAX_CANCELLED_CALLS)
         .max_header_list_size(MAX_HEADER_LIST_BYTES)
         .max_frame_size(MAX_FRAME_BYTES)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -116,6 +117,9 @@ where
 const PREFACE_TIMEOUT: Duration = Duration::from_secs(5);
 /// As many calls as the default `max_in_flight`: one caller on one connection may use all of it.
 const MAX_CONCURRENT_STREAMS: u32 = 1024;
+/// Calls cancelled before they were looked at. Callers cancel at their deadline, so a machine that stalls for some
+/// milliseconds finds all calls of that time cancelled; closing the connection on top would turn a hiccup into an outage.
+const MAX_CANCELLED_CALLS: usize = 1024;
 /// gRPC metadata of this service is a few hundred bytes.
 const MAX_HEADER_LIST_BYTES: u32 = 8 * 1024;
 /// A message that comes in one frame is read where it was received. This holds all but the largest auctions.

@@ -10,7 +10,7 @@
 //! | calls and stream messages held | [`Settings::max_in_flight`] | `RESOURCE_EXHAUSTED`, counted |
 //! | bytes of a message | [`Settings::max_message_bytes`] | `OUT_OF_RANGE`, counted |
 //! | streams, headers and unread bytes of a connection | [`connection`] | flow control of HTTP/2 |
-//! | replies that a stream's caller does not read | [`stream`] | the stream is no longer read |
+//! | replies that a stream's caller does not read | [`stream`] | the stream is not read either |
 //! | time to open HTTP/2, to send a call, to drain | [`connection`], [`unary`], [`Settings::grace`] | cut |
 
 mod settings;
@@ -217,9 +217,7 @@ impl Running {
         tracing::info!(grace = ?self.settings.grace, "draining: no new connections");
         self.acceptors.shutdown().await;
         let everyone = timeout(self.settings.grace + CUT_MARGIN, self.all_workers()).await;
-        let drained = everyone.unwrap_or(Drained::Cut);
-        tracing::info!(?drained, "drained");
-        drained
+        everyone.unwrap_or(Drained::Cut)
     }
 
     async fn all_workers(&mut self) -> Drained {

@@ -11,8 +11,8 @@ use http_body::Body;
 
 use super::refusal::Refusal;
 
-/// Reads messages one by one. A message that came in one frame is a slice of it; one that came in parts is put together,
-/// in memory that grows with what has arrived and not with what was announced.
+/// Reads messages one by one. A message that came in one frame is a slice of it; one that came in
+/// parts is put together, in memory that grows with what has arrived and not with what was announced.
 pub(super) struct MessageReader<B> {
     body: B,
     /// Received and not yet read.
@@ -211,6 +211,19 @@ mod tests {
                 announced: u32::MAX,
                 max: 10
             })]
+        );
+    }
+
+    #[test]
+    fn memory_grows_with_what_has_arrived() {
+        let frames = VecDeque::from([Bytes::from_static(&[0, 0, 16, 0, 0, 1, 2, 3])]);
+        let mut reader = MessageReader::new(Frames(frames), 1 << 20);
+        let message = reader.poll_message(&mut Context::from_waker(Waker::noop()));
+        assert_eq!(message, Poll::Ready(Some(Err(Refusal::Truncated))));
+        assert!(
+            reader.partial.capacity() < 1024,
+            "{}",
+            reader.partial.capacity()
         );
     }
 

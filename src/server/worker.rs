@@ -46,26 +46,28 @@ pub(super) struct Ended {
     pub(super) cut: usize,
 }
 
-/// Starts a worker.
+/// Starts a worker, and waits until it can serve.
 ///
 /// Its queue has room for every connection that may be open, so a connection that was admitted always fits.
 pub(super) fn start(index: usize, blueprint: Blueprint) -> io::Result<WorkerThread> {
     let (sender, connections) = mpsc::channel(blueprint.settings.max_connections.max(1));
-    let (announce, ended) = oneshot::channel();
-    let grace = blueprint.settings.grace;
+    let (announce_start, started) = std::sync::mpsc::sync_channel(1);
+    let (announce_end, ended) = oneshot::channel();
     let judge = Judge::new(&blueprint.settings)?;
-    thread::Builder::new()
-        .name(format!("bidgate-worker-{index}"))
-        .spawn(move || {
-            let runtime = match runtime() {
-                Ok(runtime) => runtime,
-                Err(error) => return tracing::error!(%error, "cannot start a worker"),
-            };
-            let worker = Rc::new(Worker::new(blueprint, judge));
-            let end = runtime.block_on(serve(worker, connections, grace));
-            drop(runtime);
-            announce.send(end).unwrap_or_default();
-        })?;
+    let name = format!("bidgate-worker-{index}");
+    thread::Builder::new().name(name).spawn(move || {
+        let runtime = match runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => return announce_start.send(Err(error)).unwrap_or_default(),
+        };
+        announce_start.send(Ok(())).unwrap_or_default();
+        let grace = blueprint.settings.grace;
+        let worker = Rc::new(Worker::new(blueprint, judge));
+        let end = runtime.block_on(serve(worker, connections, grace));
+        drop(runtime);
+        announce_end.send(end).unwrap_or_default();
+    })?;
+    started.recv().map_err(io::Error::other)??;
     Ok(WorkerThread { sender, ended })
 }
 

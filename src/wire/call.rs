@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::evaluate::Call;
+use crate::call::Call;
 use crate::limits::{AGENT_ID_BYTES, TOOL_BYTES};
 
 /// Why a received message is not a call that can be judged.
@@ -137,9 +137,13 @@ const fn low_half(value: u64) -> u32 {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::result_large_err,
+    reason = "the size of proptest's error is not ours"
+)]
 mod tests {
     use super::WireError;
-    use crate::evaluate::Call;
+    use crate::call::Call;
     use crate::proto::EvaluateRequest;
     use proptest::prelude::*;
     use prost::Message as _;

@@ -207,24 +207,32 @@ impl Message<'_> {
     }
 
     /// A nested message, or anything else whose length is known once it is written. The length is written in one
-    /// byte; the rare content that needs two moves up by one.
+    /// byte; the rare content that needs more moves up.
     fn message(&mut self, field: u8, write: impl FnOnce(&mut Self)) {
         self.tag(field, 2);
-        let start = self.bytes.len();
+        let prefix = self.bytes.len();
         self.bytes.push(0);
         write(self);
-        let len = self.bytes.len() - start - 1;
-        let mut prefix = [0; 10];
-        let prefix = varint(len as u64, &mut prefix);
-        self.bytes.splice(start..=start, prefix.iter().copied());
+        let len = self.bytes.len() - prefix - 1;
+        match (u8::try_from(len), self.bytes.get_mut(prefix)) {
+            (Ok(short @ ..0x80), Some(byte)) => *byte = short,
+            _ => drop(self.bytes.splice(
+                prefix..=prefix,
+                varint(len as u64, &mut [0; 10]).iter().copied(),
+            )),
+        }
     }
 
     fn tag(&mut self, field: u8, wire_type: u8) {
         self.bytes.push(field << 3 | wire_type);
     }
 
+    #[inline]
     fn varint(&mut self, value: u64) {
-        self.bytes.extend_from_slice(varint(value, &mut [0; 10]));
+        match u8::try_from(value) {
+            Ok(short @ ..0x80) => self.bytes.push(short),
+            _ => self.bytes.extend_from_slice(varint(value, &mut [0; 10])),
+        }
     }
 }
 

@@ -1,15 +1,17 @@
-//! A server in a process of its own.
+//! The binary, serving in a process of its own. What it says of itself is read from its log.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+
+use serde_json::Value;
 
 use crate::running::admin_page;
 
 /// A process that serves.
 pub(crate) struct Process {
     child: Child,
-    output: BufReader<ChildStdout>,
+    log: BufReader<ChildStderr>,
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
 }
@@ -23,28 +25,33 @@ impl Process {
     pub(crate) fn start_after(command: &str) -> Self {
         let mut child = Command::new("sh")
             .args(["-c", &format!("{command}; exec \"$0\" \"$@\"")])
-            .arg(std::env::current_exe().unwrap())
             .args([
-                "--ignored",
-                "--exact",
-                "--nocapture",
-                "serve_until_terminated",
+                env!("CARGO_BIN_EXE_bidgate"),
+                "serve",
+                "--log-format",
+                "json",
             ])
-            .stdout(Stdio::piped())
+            .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .args([
+                "--policy-timeout-ms",
+                "10000",
+                "--shutdown-drain-delay-ms",
+                "50",
+            ])
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let serving = line_after(&mut output, "serving ");
-        let (address, admin) = serving.split_once(' ').unwrap();
-        let (address, admin) = (address.parse().unwrap(), admin.parse().unwrap());
-        assert!(
-            admin_page(admin, "GET /health/ready")
-                .0
-                .starts_with("http/1.1 200")
-        );
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let address = field_of(&mut log, "serving gRPC", "address")
+            .parse()
+            .unwrap();
+        let admin = field_of(&mut log, "serving admin HTTP", "address")
+            .parse()
+            .unwrap();
+        wait_until_ready(admin);
         Self {
             child,
-            output,
+            log,
             address,
             admin,
         }
@@ -61,18 +68,34 @@ impl Process {
         );
     }
 
+    /// How the drain ended, and the process.
     pub(crate) fn ended(mut self) -> (String, ExitStatus) {
-        let drained = line_after(&mut self.output, "drained ");
+        let drained = field_of(&mut self.log, "drained", "drained");
         (drained, self.child.wait().unwrap())
     }
 }
 
-pub(crate) fn line_after(output: &mut impl BufRead, prefix: &str) -> String {
+fn wait_until_ready(admin: SocketAddr) {
+    for _ in 0..500 {
+        if admin_page(admin, "GET /health/ready")
+            .0
+            .starts_with("http/1.1 200")
+        {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("not ready");
+}
+
+/// A field of the first line of the log with this message.
+fn field_of(log: &mut impl BufRead, message: &str, field: &str) -> String {
     loop {
         let mut line = String::new();
-        assert!(output.read_line(&mut line).unwrap() > 0, "no {prefix}");
-        if let Some(rest) = line.trim_end().strip_prefix(prefix) {
-            return rest.to_owned();
+        assert!(log.read_line(&mut line).unwrap() > 0, "no {message}");
+        let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+        if entry["fields"]["message"] == message {
+            return entry["fields"][field].as_str().unwrap().to_owned();
         }
     }
 }

@@ -1,6 +1,6 @@
 //! HTTP/2 by hand, for callers that no client library would be.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
 use bidgate::proto::EvaluateRequest;
@@ -20,43 +20,97 @@ impl RawCaller {
             .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
             .unwrap();
         let mut caller = Self(stream);
-        caller.frame(0x4, 0, 0, settings);
+        caller.frame(SETTINGS, 0, 0, settings);
         caller
     }
 
     /// Opens stream 1 on a method of the service.
     pub(crate) fn open(&mut self, method: &str) {
-        let path = format!("/bidgate.v1.BidGateService/{method}");
-        let mut block = Vec::new();
-        for (name, value) in [
-            (":method", "POST"),
-            (":scheme", "http"),
-            (":path", path.as_str()),
-            (":authority", "localhost"),
-            ("te", "trailers"),
-            ("content-type", "application/grpc"),
-        ] {
-            block.push(0);
-            for text in [name, value] {
-                block.push(u8::try_from(text.len()).unwrap());
-                block.extend_from_slice(text.as_bytes());
+        self.frame(HEADERS, END_HEADERS, 1, &header_block(method));
+    }
+
+    /// Opens this many streams and cancels them, all in one write, so that they are read together.
+    pub(crate) fn open_and_cancel(&mut self, streams: u32) {
+        let mut bytes = Vec::new();
+        for stream in (1..=streams * 2).step_by(2) {
+            bytes.extend(frame(
+                HEADERS,
+                END_HEADERS,
+                stream,
+                &header_block("Evaluate"),
+            ));
+            bytes.extend(frame(RST_STREAM, 0, stream, &CANCEL.to_be_bytes()));
+        }
+        self.0.write_all(&bytes).unwrap();
+    }
+
+    /// True when the connection answers a ping, false when it says goodbye.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.frame(PING, 0, 0, &[7; 8]);
+        loop {
+            let mut head = [0; 9];
+            self.0.read_exact(&mut head).unwrap();
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            let mut payload = vec![0; usize::try_from(length).unwrap()];
+            self.0.read_exact(&mut payload).unwrap();
+            match head[3] {
+                PING if payload == [7; 8] => return true,
+                GOAWAY => return false,
+                _ => {}
             }
         }
-        self.frame(0x1, 0x4, 1, &block);
     }
 
     pub(crate) fn data(&mut self, bytes: &[u8]) {
-        self.frame(0x0, 0, 1, bytes);
+        self.frame(DATA, 0, 1, bytes);
     }
 
-    pub(crate) fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        let mut frame = length[1..].to_vec();
-        frame.extend_from_slice(&[kind, flags]);
-        frame.extend_from_slice(&stream.to_be_bytes());
-        frame.extend_from_slice(payload);
-        self.0.write_all(&frame).unwrap();
+    /// Lets the other side send this many bytes more, on stream 1 and on the connection.
+    pub(crate) fn open_window(&mut self, bytes: u32) {
+        self.frame(WINDOW_UPDATE, 0, 1, &bytes.to_be_bytes());
+        self.frame(WINDOW_UPDATE, 0, 0, &bytes.to_be_bytes());
     }
+
+    /// Headers that cannot be decompressed.
+    pub(crate) fn break_compression(&mut self) {
+        self.frame(HEADERS, END_HEADERS, 1, &[0xff; 100]);
+    }
+
+    fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        self.0
+            .write_all(&frame(kind, flags, stream, payload))
+            .unwrap();
+    }
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = length[1..].to_vec();
+    frame.extend_from_slice(&[kind, flags]);
+    frame.extend_from_slice(&stream.to_be_bytes());
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// The headers of a call, without compression.
+fn header_block(method: &str) -> Vec<u8> {
+    let path = format!("/bidgate.v1.BidGateService/{method}");
+    let mut block = Vec::new();
+    for (name, value) in [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", path.as_str()),
+        (":authority", "localhost"),
+        ("te", "trailers"),
+        ("content-type", "application/grpc"),
+    ] {
+        block.push(0);
+        for text in [name, value] {
+            block.push(u8::try_from(text.len()).unwrap());
+            block.extend_from_slice(text.as_bytes());
+        }
+    }
+    block
 }
 
 pub(crate) fn framed(request: &EvaluateRequest) -> Vec<u8> {
@@ -69,3 +123,14 @@ pub(crate) fn framed(request: &EvaluateRequest) -> Vec<u8> {
 
 /// The beginning of a message of 100 bytes.
 pub(crate) const HALF_A_MESSAGE: &[u8] = &[0, 0, 0, 0, 100, 1, 2, 3];
+
+// RFC 9113 sections 6 and 7.
+const DATA: u8 = 0x0;
+const HEADERS: u8 = 0x1;
+const RST_STREAM: u8 = 0x3;
+const SETTINGS: u8 = 0x4;
+const PING: u8 = 0x6;
+const GOAWAY: u8 = 0x7;
+const WINDOW_UPDATE: u8 = 0x8;
+const END_HEADERS: u8 = 0x4;
+const CANCEL: u32 = 0x8;

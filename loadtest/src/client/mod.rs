@@ -115,7 +115,8 @@ pub(crate) fn run(
     thread::scope(|scope| {
         let generator = thread::Builder::new()
             .name("generator".to_owned())
-            .spawn_scoped(scope, || generate(endpoint, load, messages, &announce))
+            // The sender goes with the thread: a generator that fails says nothing, and that is heard.
+            .spawn_scoped(scope, move || generate(endpoint, load, messages, &announce))
             .map_err(Error::system("start a thread"))?;
         let observed = opening
             .recv()
@@ -255,3 +256,34 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// Polls between two looks at the sockets and the schedule: fewer than tokio's 61, so that a call that is due does not
 /// wait behind many replies.
 const EVENT_INTERVAL: u32 = 16;
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use traffic::Shape;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_not_there_is_an_error() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let target = Target::Tcp(listener.local_addr().unwrap());
+        drop(listener);
+        let endpoint = Endpoint {
+            target,
+            method: Method::Evaluate,
+            cpu: None,
+        };
+        let load = Load {
+            pace: Pace::Closed,
+            connections: 1,
+            in_flight: 1,
+            warm_up: Duration::ZERO,
+            duration: SECOND,
+        };
+        let messages = Messages::generate(Shape::Typical, 1);
+        let ended = run(&endpoint, &load, &messages, &mut |_| {});
+        assert!(matches!(ended, Err(Error::System(..))), "{ended:?}");
+    }
+}

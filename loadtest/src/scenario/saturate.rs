@@ -82,25 +82,9 @@ pub(crate) fn run(args: &SaturateArgs) -> Result<(), Error> {
     } else {
         bidgate.over_tcp(Method::Evaluate)?
     };
-    let bar = progress(STEPS.len() as u64 + 1);
     let closed = measure(&endpoint, &args.load(Pace::Closed), &messages)?;
-    let mut steps = Vec::new();
-    for share in STEPS {
-        bar.inc(1);
-        let rate = share_of_rate(closed.replies_per_second, share);
-        let figures = measure(&endpoint, &args.load(open(rate)), &messages)?;
-        steps.push(Step {
-            share,
-            calls_per_second: rate.get(),
-            shed: figures
-                .errors
-                .get(RESOURCE_EXHAUSTED)
-                .copied()
-                .unwrap_or_default(),
-            figures,
-        });
-    }
-    bar.finish_and_clear();
+    let steps = args.steps(&endpoint, closed.replies_per_second, &messages)?;
+    drop(bidgate);
     let counts = (args.connections.into(), args.in_flight.into());
     let json = Saturate {
         scenario: "saturate",
@@ -115,6 +99,33 @@ pub(crate) fn run(args: &SaturateArgs) -> Result<(), Error> {
 }
 
 impl SaturateArgs {
+    fn steps(
+        &self,
+        endpoint: &Endpoint,
+        saturation: f64,
+        messages: &Messages,
+    ) -> Result<Vec<Step>, Error> {
+        let bar = progress(STEPS.len() as u64);
+        let steps = STEPS.into_iter().map(|share| {
+            let rate = share_of_rate(saturation, share);
+            let figures = measure(endpoint, &self.load(open(rate)), messages)?;
+            bar.inc(1);
+            Ok(Step {
+                share,
+                calls_per_second: rate.get(),
+                shed: figures
+                    .errors
+                    .get(RESOURCE_EXHAUSTED)
+                    .copied()
+                    .unwrap_or_default(),
+                figures,
+            })
+        });
+        let steps = steps.collect();
+        bar.finish_and_clear();
+        steps
+    }
+
     fn load(&self, pace: Pace) -> Load {
         let connections = usize::from(self.connections);
         Load {

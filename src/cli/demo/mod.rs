@@ -23,6 +23,7 @@ use super::serve::{Listen, Sidecar};
 use super::terminal::Palette;
 use super::{Outcome, complain};
 use crate::proto::bid_gate_service_client::BidGateServiceClient;
+use crate::server::signals;
 
 /// Shown below the help of this command.
 pub const EXAMPLES: &str = "\
@@ -64,9 +65,7 @@ pub fn run(args: &DemoArgs) -> Result<Outcome, CliError> {
         .map_err(CliError::Start)?;
     let report = runtime.block_on(visit(&stories, &sidecar.listen, args))?;
     if !args.once {
-        runtime
-            .block_on(tokio::signal::ctrl_c())
-            .map_err(CliError::Start)?;
+        runtime.block_on(signals::terminated());
     }
     sidecar.stop();
     Ok(if report.as_expected() {

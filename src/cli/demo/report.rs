@@ -12,6 +12,7 @@ use crate::cli::serve::Listen;
 use crate::cli::table::{Cell, Table};
 use crate::cli::terminal::{Palette, Tone, printable};
 use crate::cli::verdict_table::{bid_position, verdict_word};
+use crate::proto::BidResult;
 
 /// All that the demo found out.
 #[derive(Debug, Serialize)]
@@ -68,17 +69,14 @@ impl<'a> Report<'a> {
         self.burst_table().print_below(out, palette)
     }
 
-    fn auction_table(&self) -> Table<5> {
-        let mut table = Table::new(["AUCTION", "VERDICT", "GATE", "REASON", "REJECTED BIDS"]);
+    fn auction_table(&self) -> Table<2> {
+        let mut table = Table::new(["VERDICT", "AUCTION"]);
         for told in &self.auctions {
             let (tone, word) = verdict_word(told.reply.verdict());
-            table.push([
-                told.story.story.as_str().into(),
-                Cell::toned(tone, word),
-                told.gate().into(),
-                told.reason().into(),
-                rejected_bids(told).into(),
-            ]);
+            table.push([Cell::toned(tone, word), told.story.story.as_str().into()]);
+            for why in reasons(told) {
+                table.push(["".into(), Cell::toned(Tone::Quiet, why)]);
+            }
         }
         table
     }
@@ -134,7 +132,7 @@ impl<'a> Report<'a> {
         }
         writeln!(
             out,
-            "  admin  {admin}/health/ready  {admin}/health/info  {admin}/metrics  {admin}/policy"
+            "  admin  {admin}  /health/ready  /health/info  /metrics  /policy"
         )?;
         writeln!(
             out,
@@ -144,27 +142,46 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Ready to paste into a shell.
+/// Ready to paste into a shell. The payloads are short enough for `base64` not to break their lines.
 fn grpcurl(address: &str) -> String {
-    let request = r#"{"id":"r1","imp":[{"id":"1","bidfloor":0.5}],"bcat":["IAB25"]}"#;
-    let response = r#"{"id":"r1","seatbid":[{"bid":[{"id":"b1","impid":"2","price":1.1}]}]}"#;
+    let request = r#"{"imp":[{"id":"1","bidfloor":0.5}]}"#;
+    let response = r#"{"seatbid":[{"bid":[{"impid":"2"}]}]}"#;
     format!(
-        "  grpcurl -plaintext -d '{{\"agent_id\":\"me\",\"bid_request\":\"'$(printf %s '{request}' | base64 -w0)'\",\
-         \"bid_response\":\"'$(printf %s '{response}' | base64 -w0)'\"}}' \\\n    {address} bidgate.v1.BidGateService/Evaluate"
+        "  grpcurl -plaintext -d '{{\"agent_id\":\"me\",\n  \
+         \"bid_response\":\"'$(echo '{response}' | base64)'\",\n  \
+         \"bid_request\":\"'$(echo '{request}' | base64)'\"}}' \\\n  \
+         {address} bidgate.v1.BidGateService/Evaluate"
     )
 }
 
-fn rejected_bids(told: &Told<'_>) -> String {
-    let bids = told.rejected().map(|bid| {
+/// Which bids may not go out and why; without such a bid, what decided. Indented below the story.
+fn reasons(told: &Told<'_>) -> Vec<String> {
+    let of_bids: Vec<_> = told.rejected().flat_map(rejections).collect();
+    match (of_bids.is_empty(), told.gate(), told.reason()) {
+        (false, _, _) => of_bids,
+        (true, _, "") => Vec::new(),
+        (true, "", reason) => vec![format!("  {reason}")],
+        (true, gate, reason) => vec![format!("  {gate:GATE_COLUMNS$}  {reason}")],
+    }
+}
+
+/// Each finding that rejects the bid: gate, reason, and which bid it is.
+fn rejections(bid: &BidResult) -> impl Iterator<Item = String> {
+    let failing = bid.findings.iter().filter(|finding| !finding.note);
+    failing.map(|finding| {
         format!(
-            "{} {}",
+            "  {:GATE_COLUMNS$}  {:REASON_COLUMNS$}  {} {}",
+            finding.gate,
+            finding.reason,
             bid_position(bid),
             printable(&bid.bid_id, ID_COLUMNS)
         )
-    });
-    bids.collect::<Vec<_>>().join(", ")
+    })
 }
 
+/// As wide as the longest name of a gate, and as the longest reason of a bid that is rejected.
+const GATE_COLUMNS: usize = 14;
+const REASON_COLUMNS: usize = 26;
 /// Characters of a bid's id that are shown.
 const ID_COLUMNS: usize = 24;
 
@@ -195,5 +212,60 @@ impl Serialize for Burst {
         object.serialize_field("evaluation_p50_ns", &self.evaluation.quantile_ns(0.5))?;
         object.serialize_field("evaluation_p99_ns", &self.evaluation.quantile_ns(0.99))?;
         object.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::demo::story;
+    use crate::proto::{EvaluateResponse, Finding, Verdict};
+
+    /// The narrowest terminal that people use.
+    const COLUMNS: usize = 80;
+
+    #[test]
+    fn the_auctions_fit_a_terminal() {
+        let stories = story::bundled().unwrap();
+        let auctions = stories.iter().map(|story| Told {
+            story,
+            reply: widest_reply(),
+        });
+        let report = Report {
+            auctions: auctions.collect(),
+            bursts: Vec::new(),
+            listen: Addresses {
+                grpc: "127.0.0.1:50051".to_owned(),
+                unix: None,
+                admin: "http://127.0.0.1:8080".to_owned(),
+            },
+        };
+        let mut out = Vec::new();
+        report
+            .auction_table()
+            .print(&mut out, Palette::PLAIN)
+            .unwrap();
+        report.print_next_steps(&mut out).unwrap();
+        for line in String::from_utf8(out).unwrap().lines() {
+            assert!(line.len() <= COLUMNS, "{} columns: {line}", line.len());
+        }
+    }
+
+    fn widest_reply() -> EvaluateResponse {
+        let finding = Finding {
+            gate: "audienceSafety".to_owned(),
+            reason: "price_above_floor_multiple".to_owned(),
+            ..Finding::default()
+        };
+        let bid = BidResult {
+            bid_id: "b-1013".to_owned(),
+            findings: vec![finding],
+            ..BidResult::default()
+        };
+        EvaluateResponse {
+            verdict: Verdict::NotEvaluated.into(),
+            bids: vec![bid],
+            ..EvaluateResponse::default()
+        }
     }
 }

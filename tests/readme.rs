@@ -1,0 +1,483 @@
+//! The README says what the code does: its tables, its samples and its commands.
+#![cfg(test)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bidgate::cli::Cli;
+use bidgate::config::{Config, Listen, ServeArgs};
+use bidgate::document::Document;
+use bidgate::limits::Limits;
+use bidgate::metrics::{Metrics, ServerGauges};
+use bidgate::policy::Policy;
+use bidgate::proto::bid_gate_service_client::BidGateServiceClient;
+use bidgate::proto::{DESCRIPTOR_SET, EvaluateRequest, EvaluateResponse};
+use bidgate::server::{Server, Settings};
+use bidgate::verdict::{ErrorCode, Reason, Verdict};
+use clap::Parser as _;
+use prost_reflect::{DescriptorPool, DynamicMessage};
+use serde_json::Value;
+
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_two_blocks_are_the_two_commands() {
+        let shell = blocks("sh");
+        assert_eq!(shell[0], "cargo run --release -- demo");
+        assert_eq!(shell[1], "tests/all");
+        assert!(root().join("tests/all").is_file());
+    }
+
+    #[test]
+    fn every_command_parses() {
+        let mut commands = 0;
+        for line in blocks("sh").iter().flat_map(|block| block.lines()) {
+            let line = line.split(" #").next().unwrap_or_default();
+            let words = line
+                .split_whitespace()
+                .map(ToOwned::to_owned)
+                .collect::<Vec<_>>();
+            let arguments = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                ["bidgate", ..] => &words[1..],
+                ["cargo", "run", "--release", "--", ..] => &words[4..],
+                _ => continue,
+            };
+            let parsed = Cli::try_parse_from(["bidgate".to_owned()].iter().chain(arguments));
+            parsed.unwrap_or_else(|error| panic!("{line}: {error}"));
+            commands += 1;
+        }
+        assert!(commands >= 7, "only {commands} commands were found");
+    }
+
+    #[test]
+    fn the_sample_configuration_is_accepted_and_is_the_one_in_examples() {
+        let [yaml] = &blocks("yaml")[..] else {
+            panic!("not one YAML block")
+        };
+        let document = Document::parse(yaml, "README.md").unwrap();
+        Config::from_document(document, Path::new("")).unwrap();
+        let sample = fs::read_to_string(root().join("examples/config/bidgate.yaml")).unwrap();
+        assert_eq!(yaml.trim_end(), sample.trim_end());
+    }
+
+    #[test]
+    fn the_gates_are_those_of_the_default_policy_in_their_order() {
+        assert_eq!(
+            column("| gate | the question", 0),
+            Policy::default().gate_names()
+        );
+    }
+
+    #[test]
+    fn the_reasons_are_those_there_are() {
+        let of_gates = rows("| gate | the question")
+            .into_iter()
+            .map(|row| row[2].clone());
+        let named = code_words(&of_gates.collect::<Vec<_>>().join(" "));
+        let text = readme();
+        let others = text
+            .split("\nA *note* is")
+            .nth(1)
+            .unwrap()
+            .split("\n\n")
+            .next()
+            .unwrap();
+        let named: BTreeSet<_> = named.into_iter().chain(code_words(others)).collect();
+        let reasons: BTreeSet<_> = Reason::ALL
+            .iter()
+            .map(|reason| reason.name().to_owned())
+            .collect();
+        let no_reasons = BTreeSet::from(["strict".to_owned(), "timeout_ms".to_owned()]);
+        assert_eq!(
+            named
+                .difference(&no_reasons)
+                .cloned()
+                .collect::<BTreeSet<_>>(),
+            reasons
+        );
+    }
+
+    #[test]
+    fn each_gate_has_the_reasons_that_its_auctions_have() {
+        for row in rows("| gate | the question") {
+            let gate = unquoted(&row[0]);
+            let mut told: BTreeSet<_> = code_words(&row[2]).into_iter().collect();
+            told.remove("strict");
+            assert_eq!(told, reasons_in_auctions(&gate), "{gate}");
+        }
+    }
+
+    #[test]
+    fn the_options_are_those_of_the_policy_with_their_defaults() {
+        let mut gate = "";
+        let mut options = Vec::new();
+        let yaml = Policy::default().effective().to_yaml();
+        for (key, value) in yaml.lines().filter_map(|line| line.trim().split_once(": ")) {
+            match key.strip_prefix("- ") {
+                Some(_name) => gate = value,
+                None if gate.is_empty() => {}
+                None => options.push(
+                    [gate, key, value.strip_suffix(".0").unwrap_or(value)].map(str::to_owned),
+                ),
+            }
+        }
+        let told = rows("| gate | option")
+            .into_iter()
+            .map(|row| [0, 1, 2].map(|column| unquoted(&row[column])));
+        // What is built in has no text in a policy.
+        assert_eq!(
+            told.filter(|row| row[2] != "built in").collect::<Vec<_>>(),
+            options
+        );
+    }
+
+    #[test]
+    fn the_keys_are_those_of_the_configuration_and_their_defaults_those_of_help() {
+        let help = <ServeArgs as clap::Args>::augment_args(clap::Command::new("serve"))
+            .render_help()
+            .to_string();
+        let flags = help
+            .lines()
+            .filter(|line| line.contains("BIDGATE_") && !line.contains("--config"));
+        let of_help: Vec<_> = flags
+            .map(|line| (between(line, "[env: BIDGATE_"), between(line, "[default: ")))
+            .collect();
+        let rows = rows("| key | default");
+        let told = rows.iter().map(|row| {
+            (
+                unquoted(&row[0]).replace('.', "_").to_uppercase(),
+                row[1].clone(),
+            )
+        });
+        assert_eq!(told.collect::<Vec<_>>(), of_help);
+    }
+
+    #[test]
+    fn the_verdicts_and_errors_are_those_there_are() {
+        let verdicts =
+            Verdict::ALL.map(|verdict| format!("VERDICT_{}", verdict.name().to_uppercase()));
+        assert_eq!(column("| verdict |", 0), verdicts);
+        let passed = ["true", "false", "true", "true", "false"];
+        assert_eq!(column("| verdict |", 1), passed);
+        assert_eq!(
+            column("| `error.code` |", 0),
+            ErrorCode::ALL.map(ErrorCode::name)
+        );
+    }
+
+    #[test]
+    fn the_metrics_are_those_of_the_page() {
+        let (metrics, _recorders) = Metrics::new(1, Policy::default().gate_names());
+        let gauges = ServerGauges {
+            in_flight: 0,
+            connections_open: 0,
+            connections_refused: 0,
+            policy_version: "",
+        };
+        let page = metrics.render(&gauges);
+        let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let told = rows("| metric |")
+            .into_iter()
+            .map(|row| format!("{} {}", unquoted(&row[0]), row[1]));
+        assert_eq!(told.collect::<Vec<_>>(), types.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_pages_are_those_of_the_admin_port() {
+        let source = fs::read_to_string(root().join("src/server/admin.rs")).unwrap();
+        let routes = source
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("\"/")?.split_once("\" => "));
+        let routes: Vec<_> = routes.map(|(route, _)| format!("/{route}")).collect();
+        assert_eq!(column("| page |", 0), routes);
+    }
+
+    #[tokio::test]
+    async fn the_call_gets_the_reply_that_is_shown() {
+        let [call] = &blocks("sh")
+            .into_iter()
+            .filter(|block| block.starts_with("grpcurl"))
+            .collect::<Vec<_>>()[..]
+        else {
+            panic!("not one grpcurl call")
+        };
+        let json = call.split('\'').nth(1).unwrap();
+        let request: EvaluateRequest = message("EvaluateRequest", json).transcode_to().unwrap();
+        let shown: Value = serde_json::from_str(&blocks("json")[0]).unwrap();
+        let reply = Box::pin(judged(request)).await;
+        let reply = serde_json::to_value(Reply::of(&reply).0).unwrap();
+        assert!(
+            contains(&reply, &shown),
+            "{reply:#} does not contain {shown:#}"
+        );
+    }
+
+    #[test]
+    fn the_check_prints_what_is_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let policy = folder.path().join("patient.yaml");
+        fs::write(&policy, PATIENT).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_bidgate"))
+            .args([
+                "check",
+                "examples/auction/request.json",
+                "examples/auction/response.json",
+            ])
+            .args(["--elapsed-us", "42000", "--policy"])
+            .arg(policy)
+            .current_dir(root())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let shown = blocks("text")
+            .into_iter()
+            .find(|block| block.starts_with("FAIL"))
+            .unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(without_measurements(&printed), without_measurements(&shown));
+    }
+
+    #[test]
+    fn the_stories_shown_are_those_of_the_demo() {
+        let shown = blocks("text")
+            .into_iter()
+            .find(|block| block.starts_with("VERDICT"))
+            .unwrap();
+        let stories: Vec<Value> = fs::read_dir(root().join("demo"))
+            .unwrap()
+            .map(|entry| serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap())
+            .collect();
+        let mut lines = shown.lines().skip(1).peekable();
+        while let Some(line) = lines.next() {
+            let (verdict, story) = line.split_at(15);
+            let verdict = verdict.trim();
+            let told = stories
+                .iter()
+                .find(|told| told["story"] == story)
+                .unwrap_or_else(|| panic!("{story}"));
+            assert_eq!(
+                told["expect"]["verdict"],
+                format!("VERDICT_{verdict}"),
+                "{story}"
+            );
+            if let Some(reason) = lines.next_if(|line| line.starts_with(' ')) {
+                let words: Vec<_> = reason.split_whitespace().collect();
+                assert_eq!(
+                    [&told["expect"]["gate"], &told["expect"]["reason"]],
+                    [words[0], words[1]]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_link_leads_somewhere() {
+        for target in readme()
+            .split("](")
+            .skip(1)
+            .map(|rest| rest.split(')').next().unwrap().to_owned())
+        {
+            assert!(
+                target.starts_with("https://") || root().join(&target).exists(),
+                "{target}"
+            );
+        }
+    }
+}
+
+/// The reasons with which a gate fails or notes in `tests/auctions`.
+fn reasons_in_auctions(gate: &str) -> BTreeSet<String> {
+    let mut reasons = BTreeSet::new();
+    for file in fs::read_dir(root().join("tests/auctions").join(gate)).unwrap() {
+        let auction: Value =
+            serde_json::from_slice(&fs::read(file.unwrap().path()).unwrap()).unwrap();
+        let (answer, findings) = (&auction["expect"]["gate"], &auction["expect"]["findings"]);
+        let failed = (answer["status"] == "failed").then_some(answer);
+        let findings = findings.as_array().into_iter().flatten();
+        let found = findings
+            .chain(failed)
+            .filter_map(|found| found["reason"].as_str());
+        reasons.extend(found.map(ToOwned::to_owned));
+    }
+    reasons
+}
+
+/// A machine that is busy with other tests is not what any of these is about.
+const PATIENT: &str = "timeout_ms: 10000";
+
+/// Judges one call over gRPC, as a bidder would ask.
+async fn judged(request: EvaluateRequest) -> EvaluateResponse {
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let server = Server::bind(Settings {
+        listen: vec![Listen::Tcp(loopback)],
+        unix_mode: 0o660,
+        admin: loopback,
+        max_message_bytes: 1 << 20,
+        max_in_flight: 16,
+        max_connections: 16,
+        workers: 1,
+        limits: Limits::default(),
+        drain_delay: Duration::ZERO,
+        grace: Duration::from_secs(1),
+        policy: Arc::new(ArcSwap::from_pointee(
+            Policy::from_yaml(PATIENT, "patient").unwrap(),
+        )),
+    });
+    let server = server.unwrap();
+    let address = format!("http://{}", server.addresses()[0]);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let thread = std::thread::spawn(move || server.run(async { drop(stopped.await) }));
+    let reply = BidGateServiceClient::connect(address)
+        .await
+        .unwrap()
+        .evaluate(request)
+        .await
+        .unwrap();
+    stop.send(()).unwrap();
+    tokio::task::spawn_blocking(|| thread.join().unwrap().unwrap())
+        .await
+        .unwrap();
+    reply.into_inner()
+}
+
+/// A reply as proto JSON.
+struct Reply(DynamicMessage);
+
+impl Reply {
+    fn of(reply: &EvaluateResponse) -> Self {
+        let mut message = DynamicMessage::new(descriptor("EvaluateResponse"));
+        message.transcode_from(reply).unwrap();
+        Self(message)
+    }
+}
+
+fn message(name: &str, json: &str) -> DynamicMessage {
+    DynamicMessage::deserialize(
+        descriptor(name),
+        &mut serde_json::Deserializer::from_str(json),
+    )
+    .unwrap()
+}
+
+fn descriptor(name: &str) -> prost_reflect::MessageDescriptor {
+    let pool = DescriptorPool::decode(DESCRIPTOR_SET).unwrap();
+    pool.get_message_by_name(&format!("bidgate.v1.{name}"))
+        .unwrap()
+}
+
+/// True when everything in `part` is also in `whole`.
+fn contains(whole: &Value, part: &Value) -> bool {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => part
+            .iter()
+            .all(|(key, part)| whole.get(key).is_some_and(|whole| contains(whole, part))),
+        (Value::Array(whole), Value::Array(part)) => {
+            whole.len() == part.len()
+                && whole
+                    .iter()
+                    .zip(part)
+                    .all(|(whole, part)| contains(whole, part))
+        }
+        _ => whole == part,
+    }
+}
+
+/// Words alone, `#` in place of those that differ from run to run.
+fn without_measurements(text: &str) -> Vec<String> {
+    let mut lines: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    for words in &mut lines {
+        if let Some(policy) = words.iter().position(|word| *word == "policy") {
+            words.truncate(policy);
+        }
+        if words
+            .last()
+            .is_some_and(|word| word.contains('.') && word.parse::<f64>().is_ok())
+        {
+            words.pop();
+        }
+    }
+    lines.into_iter().map(|words| words.join(" ")).collect()
+}
+
+/// The fenced blocks of a language, in order, without their fences.
+fn blocks(language: &str) -> Vec<String> {
+    let text = readme();
+    let mut blocks = Vec::new();
+    for (position, part) in text.split("\n```").enumerate() {
+        // Odd parts are within fences.
+        if position % 2 == 1
+            && let Some((found, block)) = part.split_once('\n')
+            && found == language
+        {
+            blocks.push(block.to_owned());
+        }
+    }
+    blocks
+}
+
+/// The rows of the table whose heading begins so, cell by cell.
+fn rows(heading: &str) -> Vec<Vec<String>> {
+    let text = readme();
+    let lines = text
+        .lines()
+        .skip_while(|line| !line.starts_with(heading))
+        .skip(2);
+    let rows = lines.take_while(|line| line.starts_with('|'));
+    let rows: Vec<Vec<String>> = rows
+        .map(|row| {
+            row.trim_matches('|')
+                .split('|')
+                .map(|cell| cell.trim().to_owned())
+                .collect()
+        })
+        .collect();
+    assert!(!rows.is_empty(), "no table begins {heading:?}");
+    rows
+}
+
+fn column(heading: &str, column: usize) -> Vec<String> {
+    rows(heading)
+        .iter()
+        .map(|row| unquoted(&row[column]))
+        .collect()
+}
+
+fn unquoted(cell: &str) -> String {
+    cell.trim_matches('`').to_owned()
+}
+
+/// The words in code marks that are names: lower case and underscores.
+fn code_words(text: &str) -> Vec<String> {
+    let words = text.split('`').skip(1).step_by(2).map(str::to_owned);
+    words
+        .filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+        .collect()
+}
+
+fn between(line: &str, mark: &str) -> String {
+    line.split(mark)
+        .nth(1)
+        .unwrap()
+        .split(']')
+        .next()
+        .unwrap()
+        .to_owned()
+}
+
+fn readme() -> String {
+    fs::read_to_string(root().join("README.md")).unwrap()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}

@@ -1,0 +1,59 @@
+//! Addresses and socket files.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use bidgate::server::{Drained, Server, Settings};
+
+use crate::running::{PATIENCE, Running, request, settings, settings_on_unix};
+
+#[tokio::test]
+async fn an_address_in_use_is_named() {
+    let server = Running::start(settings());
+    let taken = Settings {
+        listen: server.addresses.clone(),
+        ..settings()
+    };
+    let error = Server::bind(taken).unwrap_err().to_string();
+    assert!(
+        error.starts_with(&format!("{} is in use: ", server.tcp())),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_unix_socket_has_its_mode_and_is_removed_at_exit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s");
+    let server = Running::start(Settings {
+        grace: PATIENCE,
+        ..settings_on_unix(&path)
+    });
+    assert_eq!(
+        std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o660
+    );
+    server.client().await.evaluate(request(1)).await.unwrap();
+    assert_eq!(server.ended().await, Drained::Completely);
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_stale_unix_socket_is_replaced_and_nothing_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s");
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let server = Running::start(settings_on_unix(&path));
+    server.client().await.evaluate(request(1)).await.unwrap();
+    let error = Server::bind(settings_on_unix(&path))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("is in use: "), "{error}");
+    server.client().await.evaluate(request(1)).await.unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "precious").unwrap();
+    let error = Server::bind(settings_on_unix(&file))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("not a socket"), "{error}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+}
