@@ -66,7 +66,9 @@ impl Lists {
         let start = self.texts.len();
         reader.array(|reader| {
             let text = reader.text()?.map(|text| reader.texts().trim(text));
-            self.texts.extend(keep(text));
+            if let Some(text) = keep(text) {
+                self.texts.push(text);
+            }
             Ok(())
         })?;
         Ok(List::new(start, self.texts.len()))
