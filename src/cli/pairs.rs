@@ -133,7 +133,8 @@ impl fmt::Display for LineProblem {
                 let what = told
                     .rsplit_once(" at line ")
                     .map_or(told.as_str(), |(what, _)| what);
-                write!(f, "column {}: {what}", cause.column())
+                let is_json = if cause.is_data() { "" } else { "is not JSON: " };
+                write!(f, "column {}: {is_json}{what}", cause.column())
             }
             Self::Field(refused) => write!(f, "{refused}"),
         }
@@ -202,7 +203,7 @@ mod tests {
     #[test]
     fn a_line_that_is_no_pair_is_told_and_the_next_is_read() {
         let text = "{\"name\":\n{\"name\":\"b\",\"request\":{}}\n";
-        let problem = Err("column 8: EOF while parsing a value".to_owned());
+        let problem = Err("column 8: is not JSON: EOF while parsing a value".to_owned());
         assert_eq!(pairs(text), [(1, problem), (2, Ok("b".to_owned()))]);
     }
 }
