@@ -6,11 +6,11 @@ use crate::openrtb::{
 
 /// A bid request and the bid response to it, each bid with its imp.
 #[derive(Clone, Copy, Debug)]
-pub struct Auction<'a> {
+pub(crate) struct Auction<'a> {
     /// What the exchange asked.
-    pub request: BidRequestView<'a>,
+    pub(crate) request: BidRequestView<'a>,
     /// What the bidder is about to answer.
-    pub response: BidResponseView<'a>,
+    pub(crate) response: BidResponseView<'a>,
     /// Position of each bid's imp.
     imp_of_bid: &'a [Option<u32>],
 }
@@ -37,7 +37,7 @@ impl<'a> Auction<'a> {
     }
 
     /// Every bid with its imp, in document order.
-    pub fn bids(&self) -> impl Iterator<Item = JoinedBid<'a>> {
+    pub(crate) fn bids(&self) -> impl Iterator<Item = JoinedBid<'a>> {
         let auction = *self;
         auction
             .response
@@ -71,20 +71,20 @@ fn position_of_imp(
 
 /// A bid and what the request says about it.
 #[derive(Clone, Copy, Debug)]
-pub struct JoinedBid<'a> {
+pub(crate) struct JoinedBid<'a> {
     auction: Auction<'a>,
     /// Position among all bids of the response, in document order.
-    pub position: u32,
+    pub(crate) position: u32,
     /// The bid itself.
-    pub bid: &'a Bid,
+    pub(crate) bid: &'a Bid,
     /// The imp it is for; none when its impid matches none.
-    pub imp: Option<&'a Imp>,
+    pub(crate) imp: Option<&'a Imp>,
 }
 
 impl<'a> JoinedBid<'a> {
     /// The deal of the imp that the bid names in `dealid`.
     #[must_use]
-    pub fn deal(&self) -> Option<&'a Deal> {
+    pub(crate) fn deal(&self) -> Option<&'a Deal> {
         let Auction {
             request, response, ..
         } = &self.auction;
@@ -97,19 +97,19 @@ impl<'a> JoinedBid<'a> {
 
     /// `adomain`.
     #[must_use]
-    pub fn advertiser_domains(&self) -> &'a [Text] {
+    pub(crate) fn advertiser_domains(&self) -> &'a [Text] {
         self.auction.response.advertiser_domains(self.bid)
     }
 
     /// `cat`, without blanks.
     #[must_use]
-    pub fn categories(&self) -> &'a [Text] {
+    pub(crate) fn categories(&self) -> &'a [Text] {
         self.auction.response.categories(self.bid)
     }
 
     /// `cattax`.
     #[must_use]
-    pub fn taxonomy(&self) -> CategoryTaxonomy {
+    pub(crate) fn taxonomy(&self) -> CategoryTaxonomy {
         self.auction.response.taxonomy(self.bid)
     }
 }
@@ -117,7 +117,7 @@ impl<'a> JoinedBid<'a> {
 impl<'a> BidRequestView<'a> {
     /// A currency code of this request without white space around it; none or empty means USD.
     #[must_use]
-    pub fn currency(&self, code: Option<Text>) -> &'a [u8] {
+    pub(crate) fn currency(&self, code: Option<Text>) -> &'a [u8] {
         code.map(|code| self.texts().bytes(code))
             .map_or(DEFAULT_CURRENCY, or_default)
     }
@@ -126,7 +126,7 @@ impl<'a> BidRequestView<'a> {
 impl<'a> BidResponseView<'a> {
     /// The currency of every price, without white space around it; none or empty means USD.
     #[must_use]
-    pub fn price_currency(&self) -> &'a [u8] {
+    pub(crate) fn price_currency(&self) -> &'a [u8] {
         self.currency()
             .map(|code| self.texts().bytes(code))
             .map_or(DEFAULT_CURRENCY, or_default)

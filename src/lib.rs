@@ -54,13 +54,13 @@
 
 pub mod evaluate;
 
-pub mod call;
+mod call;
 
 pub mod openrtb;
 
-pub mod auction;
+mod auction;
 
-pub mod gate;
+mod gate;
 
 pub mod policy;
 

@@ -2,7 +2,7 @@
 //!
 //! Nothing here can hold a byte of a payload, except [`Detail`], which points into one and goes to the caller only.
 
-use crate::openrtb::{LossReason, NoBidReason, NonBidStatus, Text};
+use crate::openrtb::{Fault, LossReason, NoBidReason, NonBidStatus, Text};
 
 /// The answer for an auction as a whole (spec: contract §1, `verdict`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -270,6 +270,22 @@ pub struct EvaluationError {
 }
 
 impl EvaluationError {
+    /// A payload that cannot be read.
+    #[cold]
+    pub(crate) fn unreadable(payload: Payload, fault: Fault) -> Self {
+        let code = match payload {
+            _ if fault.what.is_limit() => ErrorCode::LimitExceeded,
+            Payload::BidRequest => ErrorCode::MalformedBidRequest,
+            Payload::BidResponse => ErrorCode::MalformedBidResponse,
+        };
+        Self {
+            code,
+            message: fault.what.message(),
+            byte_offset: fault.at,
+            payload: Some(payload),
+        }
+    }
+
     /// OpenRTB no-bid reason to send for this error (spec: gates, `nbr`).
     #[must_use]
     pub const fn nbr(&self) -> NoBidReason {

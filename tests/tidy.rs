@@ -91,7 +91,8 @@ mod tests {
         let lib = fs::read_to_string(root().join("src/lib.rs")).unwrap();
         let modules: BTreeSet<&str> = lib
             .lines()
-            .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
+            .map(|line| line.trim_start_matches("pub "))
+            .filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'))
             .collect();
         let layers: BTreeSet<&str> = LAYERS.iter().map(|(module, _)| *module).collect();
         assert_eq!(modules, layers);

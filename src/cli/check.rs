@@ -12,12 +12,13 @@ use super::reply_json::ReplyReader;
 use super::terminal::{Palette, Tone};
 use super::{Outcome, verdict_table};
 use crate::evaluate::Call;
-use crate::limits::{AGENT_ID_BYTES, TOOL_BYTES};
 use crate::proto::{EvaluateResponse, EvaluationError, Verdict};
 use crate::verdict::Payload;
+use crate::wire::{self, WireError};
 
 /// Shown below the help of this command.
 pub const EXAMPLES: &str = "\
+The policy's timeout_ms does not apply: how busy this machine is says nothing about a bid.
 Exit code: 0 passed, 1 failed, 2 could not judge.
 
 Examples:
@@ -53,48 +54,15 @@ pub struct CheckArgs {
     json: bool,
 }
 
-/// An `agent_id` that the RPC would accept (spec: contract §1).
-///
-/// # Errors
-/// When it is empty or too long.
-pub(super) fn agent_id(value: &str) -> Result<String, OutOfRange> {
-    let is_good = (1..=AGENT_ID_BYTES).contains(&value.len());
-    if is_good {
-        Ok(value.to_owned())
-    } else {
-        Err(OutOfRange::AgentId)
-    }
+/// Refuses what the RPC would refuse (spec: contract §1).
+fn agent_id(value: &str) -> Result<String, WireError> {
+    wire::check_agent_id(value).map(|()| value.to_owned())
 }
 
-/// A `tool` that the RPC would accept (spec: contract §1).
-///
-/// # Errors
-/// When it is too long.
-pub(super) fn tool(value: &str) -> Result<String, OutOfRange> {
-    if value.len() <= TOOL_BYTES {
-        Ok(value.to_owned())
-    } else {
-        Err(OutOfRange::Tool)
-    }
+/// Refuses what the RPC would refuse (spec: contract §1).
+fn tool(value: &str) -> Result<String, WireError> {
+    wire::check_tool(value).map(|()| value.to_owned())
 }
-
-/// A field that the RPC would refuse.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum OutOfRange {
-    AgentId,
-    Tool,
-}
-
-impl std::fmt::Display for OutOfRange {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::AgentId => write!(f, "agent_id must have 1 to {AGENT_ID_BYTES} bytes"),
-            Self::Tool => write!(f, "tool must have at most {TOOL_BYTES} bytes"),
-        }
-    }
-}
-
-impl std::error::Error for OutOfRange {}
 
 /// Judges one pair and prints the verdict.
 ///

@@ -41,6 +41,8 @@ pub enum CliError {
     Bundled(Box<Named<serde_json::Error>>),
     /// The sidecar or its runtime could not be started.
     Start(io::Error),
+    /// An admin port could not be asked.
+    Ask(Box<Named<io::Error>>),
     /// A sidecar could not be reached.
     Connect(Box<Named<tonic::transport::Error>>),
     /// A call was answered with an error status.
@@ -106,6 +108,7 @@ impl fmt::Display for CliError {
             Self::Random(cause) => write!(f, "cannot get random numbers: {cause}"),
             Self::Bundled(named) => write!(f, "bundled auction {}: {}", named.name, named.cause),
             Self::Start(cause) => write!(f, "cannot start the sidecar: {cause}"),
+            Self::Ask(named) => write!(f, "cannot ask {}: {}", named.name, named.cause),
             Self::Connect(named) => write!(
                 f,
                 "cannot connect to {}: {}",

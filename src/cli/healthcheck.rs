@@ -34,8 +34,16 @@ pub struct HealthcheckArgs {
     #[arg(default_value = "http://127.0.0.1:50051")]
     address: String,
     /// Ask the admin port for readiness instead: host:port
-    #[arg(long, value_name = "HOST:PORT", conflicts_with = "address")]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "address", value_parser = host_and_port)]
     admin: Option<String>,
+}
+
+fn host_and_port(text: &str) -> Result<String, &'static str> {
+    let port = text.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    match port {
+        Some(Ok(_)) => Ok(text.to_owned()),
+        _ => Err("must be host:port, such as 127.0.0.1:8080"),
+    }
 }
 
 /// Long enough for a loaded machine, shorter than any probe's own time limit.
@@ -77,7 +85,7 @@ async fn ask(args: &HealthcheckArgs) -> Result<Health, CliError> {
     match &args.admin {
         Some(admin) => ask_admin(admin)
             .await
-            .map_err(|cause| CliError::Read(Named::boxed(admin.as_str(), cause))),
+            .map_err(|cause| CliError::Ask(Named::boxed(admin.as_str(), cause))),
         None => ask_grpc(&args.address).await,
     }
 }

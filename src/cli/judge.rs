@@ -1,19 +1,19 @@
 //! The engine in this process, for commands that need no server.
 
 use std::path::PathBuf;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use prost::Message as _;
 
 use super::error::CliError;
 use super::policy;
-use crate::evaluate::{Call, Clock, Evaluation, Evaluator};
+use crate::document::Problems;
+use crate::evaluate::{Call, Evaluator};
 use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::proto::EvaluateResponse;
-use crate::verdict::GateStatus;
-use crate::wire::EvaluationId;
+use crate::server::Arrival;
+use crate::wire::EvaluationIds;
 
 /// Which policy judges.
 #[derive(Args, Clone, Debug)]
@@ -24,24 +24,38 @@ pub(super) struct PolicyArgs {
 }
 
 impl PolicyArgs {
-    /// The compiled policy.
+    /// The compiled policy, the default one without a file.
     ///
     /// # Errors
     /// When the file cannot be read, or with everything that is wrong with it.
     pub(super) fn load(&self) -> Result<Policy, CliError> {
+        self.load_or(|| Ok(Policy::default()))
+    }
+
+    /// The compiled policy, or what `default` makes without a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or with everything that is wrong with it.
+    pub(super) fn load_or(
+        &self,
+        default: impl FnOnce() -> Result<Policy, Problems>,
+    ) -> Result<Policy, CliError> {
         self.policy
             .as_deref()
-            .map_or_else(|| Ok(Policy::default()), policy::open)
+            .map_or_else(default, policy::open)
             .map_err(CliError::Policy)
     }
 }
 
-/// Judges auctions one after another, with the reply that a caller of the RPC would get.
+/// Judges auctions one after another, with the reply that a caller of the RPC would get in time.
+///
+/// The policy's time budget does not apply: that this machine is busy, or its memory cold, is no finding about an
+/// auction. How long each evaluation took is in the reply.
 #[derive(Debug)]
 pub(super) struct Judge {
     policy: Policy,
     evaluator: Evaluator,
-    evaluation_id: u128,
+    ids: EvaluationIds,
     encoded: Vec<u8>,
 }
 
@@ -55,46 +69,27 @@ pub(super) struct Judged<'a> {
 }
 
 impl Judge {
+    /// # Errors
+    /// When the system has no randomness to give.
     pub(super) fn new(policy: Policy) -> Result<Self, CliError> {
-        let process = getrandom::u64().map_err(CliError::Random)?;
         Ok(Self {
-            policy,
+            policy: policy.without_time_budget(),
             evaluator: Evaluator::new(Limits::default()),
-            evaluation_id: u128::from(process) << 64,
+            ids: EvaluationIds::new(getrandom::u64().map_err(CliError::Random)?),
             encoded: Vec::new(),
         })
     }
 
     pub(super) fn judge(&mut self, call: &Call<'_>) -> Judged<'_> {
-        let mut total_ns = 0;
-        for _ in 0..ATTEMPTS {
-            let evaluation = self
-                .evaluator
-                .evaluate(call, &self.policy, &WallClock::start());
-            total_ns = evaluation.total_ns;
-            self.evaluation_id += 1;
-            self.encoded.clear();
-            evaluation.encode(EvaluationId(self.evaluation_id), &mut self.encoded);
-            if !timed_out(&evaluation) {
-                break;
-            }
-        }
+        let arrival = Arrival::now();
+        let evaluation = self.evaluator.evaluate(call, &self.policy, &arrival);
+        self.encoded.clear();
+        evaluation.encode(self.ids.next_id(), &mut self.encoded);
         Judged {
+            total_ns: evaluation.total_ns,
             encoded: &self.encoded,
-            total_ns,
         }
     }
-}
-
-/// How often an auction is judged that runs out of the policy's time budget. That memory is cold, or this machine busy,
-/// is no finding about the auction; one that is too slow three times is too slow.
-const ATTEMPTS: usize = 3;
-
-fn timed_out(evaluation: &Evaluation<'_>) -> bool {
-    evaluation
-        .outcomes()
-        .iter()
-        .any(|outcome| outcome.status == GateStatus::TimedOut)
 }
 
 impl Judged<'_> {
@@ -107,34 +102,29 @@ impl Judged<'_> {
     }
 }
 
-/// The system's clocks, begun when a pair is handed to the engine.
-struct WallClock {
-    arrived_unix_us: u64,
-    began: Instant,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::{GateStatus, Verdict};
 
-impl WallClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the command line is an edge: it gives the engine its time"
-    )]
-    fn start() -> Self {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Self {
-            arrived_unix_us: u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX),
-            began: Instant::now(),
-        }
-    }
-}
-
-impl Clock for WallClock {
-    fn arrived_unix_us(&self) -> u64 {
-        self.arrived_unix_us
-    }
-
-    fn elapsed_ns(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    #[test]
+    fn no_auction_is_judged_by_how_fast_this_machine_is() {
+        let mut policy = Policy::default();
+        policy.timeout_ns = 0;
+        let version = policy.version().to_owned();
+        let call = Call {
+            agent_id: "a",
+            bid_request: b"{}",
+            ..Call::default()
+        };
+        let reply = Judge::new(policy).unwrap().judge(&call).reply().unwrap();
+        assert_eq!(reply.verdict(), Verdict::NoBid);
+        assert!(
+            reply
+                .gates
+                .iter()
+                .all(|gate| gate.status() == GateStatus::Skipped)
+        );
+        assert_eq!(reply.policy_version, version);
     }
 }

@@ -7,8 +7,8 @@ use std::io::{self, BufRead, Read as _};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::check::{self, OutOfRange};
 use crate::evaluate::Call;
+use crate::wire::WireError;
 
 /// Bytes of a line. Pairs are some kilobytes, block lists and all; a longer line is no pair but another format.
 const LINE_BYTES_MAX: u64 = 64 << 20;
@@ -74,6 +74,7 @@ enum Line {
 
 /// One line of the file. The payloads stay as they are written: what a parser would make of them is not what is judged.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object with name, request and response")]
 pub(super) struct Pair<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
@@ -90,8 +91,7 @@ pub(super) struct Pair<'a> {
 impl<'a> Pair<'a> {
     fn read(line: &'a [u8]) -> Result<Self, LineProblem> {
         let pair: Self = serde_json::from_slice(line).map_err(LineProblem::Json)?;
-        check::agent_id(pair.agent_id()).map_err(LineProblem::Field)?;
-        check::tool(pair.tool()).map_err(LineProblem::Field)?;
+        pair.call().validate().map_err(LineProblem::Field)?;
         Ok(pair)
     }
 
@@ -99,19 +99,11 @@ impl<'a> Pair<'a> {
         &self.name
     }
 
-    fn agent_id(&self) -> &str {
-        self.agent_id.as_deref().unwrap_or(AGENT_ID)
-    }
-
-    fn tool(&self) -> &str {
-        self.tool.as_deref().unwrap_or_default()
-    }
-
     /// The call that is judged.
     pub(super) fn call(&self) -> Call<'_> {
         Call {
-            agent_id: self.agent_id(),
-            tool: self.tool(),
+            agent_id: self.agent_id.as_deref().unwrap_or(AGENT_ID),
+            tool: self.tool.as_deref().unwrap_or_default(),
             bid_request: self.request.get().as_bytes(),
             bid_response: self
                 .response
@@ -129,7 +121,7 @@ pub(super) enum LineProblem {
     /// Not the JSON it should be.
     Json(serde_json::Error),
     /// A field that the RPC would refuse.
-    Field(OutOfRange),
+    Field(WireError),
 }
 
 impl fmt::Display for LineProblem {
@@ -141,9 +133,10 @@ impl fmt::Display for LineProblem {
                 let what = told
                     .rsplit_once(" at line ")
                     .map_or(told.as_str(), |(what, _)| what);
-                write!(f, "column {}: {what}", cause.column())
+                let is_json = if cause.is_data() { "" } else { "is not JSON: " };
+                write!(f, "column {}: {is_json}{what}", cause.column())
             }
-            Self::Field(range) => write!(f, "{range}"),
+            Self::Field(refused) => write!(f, "{refused}"),
         }
     }
 }
@@ -182,7 +175,7 @@ mod tests {
         let problem = Pair::read(br#"{"name":"n","request":{},"agent_id":""}"#)
             .err()
             .unwrap();
-        assert_eq!(problem.to_string(), "agent_id must have 1 to 200 bytes");
+        assert_eq!(problem.to_string(), "agent_id must be 1 to 200 bytes");
     }
 
     fn pairs(text: &str) -> Vec<(u64, Result<String, String>)> {
@@ -210,7 +203,7 @@ mod tests {
     #[test]
     fn a_line_that_is_no_pair_is_told_and_the_next_is_read() {
         let text = "{\"name\":\n{\"name\":\"b\",\"request\":{}}\n";
-        let problem = Err("column 8: EOF while parsing a value".to_owned());
+        let problem = Err("column 8: is not JSON: EOF while parsing a value".to_owned());
         assert_eq!(pairs(text), [(1, problem), (2, Ok("b".to_owned()))]);
     }
 }

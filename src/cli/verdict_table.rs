@@ -73,10 +73,9 @@ fn no_bid_reason(nbr: u32) -> String {
     }
 }
 
-/// The part of a digest that a person compares, without the name of its algorithm.
+/// The part of a digest that a person compares.
 fn short_digest(version: &str) -> String {
-    let digest = version.rsplit(':').next().unwrap_or(version);
-    digest.chars().take(DIGEST_COLUMNS).collect()
+    version.chars().take(DIGEST_COLUMNS).collect()
 }
 
 fn gates(results: &[GateResult]) -> Table<5> {
@@ -194,7 +193,7 @@ mod tests {
         EvaluateResponse {
             verdict: Verdict::Fail.into(),
             nbr: 1,
-            policy_version: "sha256:0123456789abcdef".to_owned(),
+            policy_version: "0123456789abcdef".to_owned(),
             gates: vec![
                 gate("tmaxGuard", GateStatus::Skipped, "start_unknown", 0.000_041),
                 gate("impidMatch", GateStatus::Failed, "impid_unknown", 0.000_310),

@@ -129,22 +129,23 @@ impl Section {
 
     /// A list of strings; absent is `default`.
     pub fn strings_or(&mut self, key: &str, default: &[&str]) -> Vec<String> {
-        let strings: Vec<String> = match self.items(key) {
-            Some(items) => {
-                let items = items.iter().enumerate();
-                items
-                    .filter_map(|(index, item)| {
-                        self.listed_string(&format!("{key}[{index}]"), item)
-                    })
-                    .collect()
-            }
-            None => default.iter().map(|string| (*string).to_owned()).collect(),
-        };
-        self.record(
-            key,
-            Effective::List(strings.iter().cloned().map(Effective::Text).collect()),
-        );
-        strings
+        self.optional_strings(key).unwrap_or_else(|| {
+            let strings: Vec<String> = default.iter().copied().map(str::to_owned).collect();
+            self.record_strings(key, &strings);
+            strings
+        })
+    }
+
+    /// A list of strings that need not be there, and has no default.
+    pub fn optional_strings(&mut self, key: &str) -> Option<Vec<String>> {
+        let items = self.items(key)?;
+        let strings: Vec<String> = items
+            .iter()
+            .zip(0..)
+            .filter_map(|(item, index)| self.listed_string(&format!("{key}[{index}]"), item))
+            .collect();
+        self.record_strings(key, &strings);
+        Some(strings)
     }
 
     /// A mapping from names to finite numbers greater than 0, sorted by name; absent is empty.
@@ -203,7 +204,7 @@ impl Section {
         for (index, item) in items.into_iter().enumerate() {
             let key = format!("{key}[{index}]");
             if !matches!(item.value, Value::Mapping(_)) {
-                self.mismatch(&key, &item, &Wanted::Mapping);
+                self.mismatch(&key, &item, &Wanted::Item(default));
                 continue;
             }
             let mut section = self.child(&key, item);
@@ -212,12 +213,6 @@ impl Section {
         }
         self.record(key, Effective::List(recorded));
         values
-    }
-
-    /// True when the document says something about `key`.
-    #[must_use]
-    pub fn holds(&self, key: &str) -> bool {
-        self.node.entry(key).is_some()
     }
 
     /// True when `key` holds a mapping.
@@ -304,6 +299,11 @@ impl Section {
             Some((_, recorded)) => *recorded = value,
             None => self.effective.push((key.to_owned(), value)),
         }
+    }
+
+    fn record_strings(&mut self, key: &str, strings: &[String]) {
+        let texts = strings.iter().cloned().map(Effective::Text);
+        self.record(key, Effective::List(texts.collect()));
     }
 
     fn chosen<'c, T: Copy>(&mut self, key: &str, choices: &[(&'c str, T)]) -> Option<(&'c str, T)> {

@@ -1,4 +1,5 @@
 //! What was probably meant.
+use std::cmp::Reverse;
 
 /// The candidate closest to `word`: at most two edits away, or else one that ends with the word.
 pub(crate) fn closest<'c>(
@@ -11,13 +12,19 @@ pub(crate) fn closest<'c>(
         .map(|candidate| (edits(word, candidate), candidate));
     let near = near.filter(|(edits, _)| *edits <= EDITS_MAX && *edits < word.chars().count());
     let near = near
-        .min_by_key(|(edits, _)| *edits)
+        .min_by_key(|(edits, candidate)| (*edits, Reverse(shared_prefix(word, candidate))))
         .map(|(_, candidate)| candidate);
     near.or_else(|| {
         candidates
             .into_iter()
             .find(|candidate| word.len() >= TAIL_MIN && candidate.ends_with(word))
     })
+}
+
+/// Letters with which both words begin: slips are likelier behind a right beginning.
+fn shared_prefix(one: &str, other: &str) -> usize {
+    let pairs = one.chars().zip(other.chars());
+    pairs.take_while(|(a, b)| a == b).count()
 }
 
 /// Two edits are a slip of the fingers; three turn most short keys into another.
@@ -69,5 +76,7 @@ mod tests {
         assert_eq!(closest("fast", known), Some("fail_fast"));
         assert_eq!(closest("rates_of_exchange", known), None);
         assert_eq!(closest("ms", known), None);
+        let tables = ["content_1_0", "content_2_x"];
+        assert_eq!(closest("content_2_0", tables), Some("content_2_x"));
     }
 }

@@ -19,6 +19,8 @@ pub(super) enum Wanted<'a> {
     Text,
     List,
     Mapping,
+    /// A mapping in a list, of which these key and text pairs are well known.
+    Item(&'a [(&'a str, &'a str)]),
 }
 
 impl<'a> Wanted<'a> {
@@ -49,6 +51,12 @@ impl<'a> Wanted<'a> {
             ) if !matches!(scalar(text, ScalarStyle::Plain), Value::Text(_)) => {
                 "; remove the quotes".to_owned()
             }
+            (Self::Item(known), Value::Text(text)) => {
+                match known.iter().find(|(_, known)| known == text) {
+                    Some((key, text)) => format!("; write {{ {key}: {text} }}"),
+                    None => String::new(),
+                }
+            }
             (Self::List, Value::Null) => {
                 "; write [] for an empty list or remove the key".to_owned()
             }
@@ -78,7 +86,7 @@ impl fmt::Display for Wanted<'_> {
             },
             Self::Text => f.write_str("a string"),
             Self::List => f.write_str("a list"),
-            Self::Mapping => f.write_str("a mapping"),
+            Self::Mapping | Self::Item(_) => f.write_str("a mapping"),
         }
     }
 }

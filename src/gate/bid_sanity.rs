@@ -26,11 +26,7 @@ impl BidSanity {
             max_floor_multiple: options.positive("max_floor_multiple", 50.0),
             min_floor: options.non_negative("min_floor", 0.10),
             max_price: options.positive("max_price", 5000.0),
-            max_price_currency: options
-                .string("max_price_cur", "USD")
-                .trim()
-                .as_bytes()
-                .into(),
+            max_price_currency: compile_currency(options),
             rates: compile_rates(options),
         }
     }
@@ -115,15 +111,55 @@ fn is_positive(floor: &Floor) -> bool {
     floor.value.is_some_and(|(value, _)| value > 0.0)
 }
 
+/// A code in which a cap may be told. One that is none would switch the cap off without a word.
+fn compile_currency(options: &mut Section) -> Box<[u8]> {
+    let code = options.string("max_price_cur", "USD");
+    if !is_currency_code(&code) {
+        options.reject("max_price_cur", NOT_A_CODE);
+    }
+    code.trim().as_bytes().into()
+}
+
 fn compile_rates(options: &mut Section) -> Rates {
     let rates = options.rates("rates");
-    if rates.iter().any(|(code, rate)| {
-        code.trim().eq_ignore_ascii_case("USD") && (rate - 1.0).abs() > TOLERANCE
-    }) {
-        options.reject(
-            "rates",
-            "rates are in US dollars, so USD is 1: leave it out",
-        );
+    for (position, (code, rate)) in rates.iter().enumerate() {
+        let same = |other: &str| code.trim().eq_ignore_ascii_case(other.trim());
+        let problem = if !is_currency_code(code) {
+            NOT_A_CODE
+        } else if same("USD") && (rate - 1.0).abs() > TOLERANCE {
+            "rates are in US dollars, so USD is 1: leave it out"
+        } else if rates.iter().take(position).any(|(other, _)| same(other)) {
+            "has a rate already, in other letters; remove one"
+        } else {
+            continue;
+        };
+        options.reject(&format!("rates.{code}"), problem);
     }
     Rates::new(&rates)
+}
+
+const NOT_A_CODE: &str = "must be a currency code of three letters, such as \"EUR\"";
+
+/// ISO 4217, alphabetic. White space around it does not count.
+fn is_currency_code(text: &str) -> bool {
+    let code = text.trim().as_bytes();
+    code.len() == 3 && code.iter().all(u8::is_ascii_alphabetic)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::policy::Policy;
+
+    #[test]
+    fn a_code_that_is_none_or_stands_twice_is_refused() {
+        let text = "gates: [{name: bidSanity, max_price_cur: '', rates: {EUR: 1.1, eur: 1.2, euro: 1, usd: 2}}]";
+        let problems = Policy::from_yaml(text, "t").unwrap_err().to_string();
+        let expected = "\
+t:1:42: gates[0].max_price_cur: must be a currency code of three letters, such as \"EUR\"
+t:1:69: gates[0].rates.eur: has a rate already, in other letters; remove one
+t:1:80: gates[0].rates.euro: must be a currency code of three letters, such as \"EUR\"
+t:1:88: gates[0].rates.usd: rates are in US dollars, so USD is 1: leave it out
+";
+        assert_eq!(problems, expected);
+    }
 }

@@ -20,14 +20,14 @@ use crate::document::Section;
 use crate::verdict::{Detail, Finding, GateOutcome, GateStatus, Reason};
 
 /// One rule, with its options compiled.
-pub trait Gate: fmt::Debug + Send + Sync {
+pub(crate) trait Gate: fmt::Debug + Send + Sync {
     /// Judges every bid of an auction that has bids, in document order. At most one finding a bid.
     fn judge(&self, auction: &Auction<'_>, sheet: &mut Sheet<'_>) -> Judged;
 }
 
 /// Whether a gate did its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judged {
+pub(crate) enum Judged {
     /// Every bid was judged; what was found is on the sheet.
     Bids,
     /// The gate chose not to run.
@@ -66,7 +66,7 @@ pub(crate) const GATES: &[Row] = &[
 
 /// Where a gate writes what it finds.
 #[derive(Debug)]
-pub struct Sheet<'s> {
+pub(crate) struct Sheet<'s> {
     gate: u8,
     findings: &'s mut Vec<Finding>,
     needles: &'s mut Needles,
@@ -90,18 +90,24 @@ impl<'s> Sheet<'s> {
     }
 
     /// The bid may not go out.
-    pub fn reject(&mut self, bid: &JoinedBid<'_>, reason: Reason, detail: Detail) {
+    pub(crate) fn reject(&mut self, bid: &JoinedBid<'_>, reason: Reason, detail: Detail) {
         self.first_failure.get_or_insert(reason);
         self.write(bid, reason, false, detail);
     }
 
     /// The bid may go out, and the caller may want to know this.
-    pub fn note(&mut self, bid: &JoinedBid<'_>, reason: Reason, detail: Detail) {
+    pub(crate) fn note(&mut self, bid: &JoinedBid<'_>, reason: Reason, detail: Detail) {
         self.write(bid, reason, true, detail);
     }
 
     /// Rejects when `fails`, notes otherwise: for rules whose severity is an option.
-    pub fn reject_if(&mut self, fails: bool, bid: &JoinedBid<'_>, reason: Reason, detail: Detail) {
+    pub(crate) fn reject_if(
+        &mut self,
+        fails: bool,
+        bid: &JoinedBid<'_>,
+        reason: Reason,
+        detail: Detail,
+    ) {
         if fails {
             self.reject(bid, reason, detail);
         } else {

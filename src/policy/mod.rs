@@ -10,7 +10,7 @@ use crate::limits::GATES_MAX;
 pub struct Policy {
     /// Whether the first failed gate ends the evaluation.
     pub(crate) fail_fast: bool,
-    /// The evaluation's budget from the moment its message is complete.
+    /// The evaluation's budget from the moment its message is complete, nanoseconds.
     pub(crate) timeout_ns: u64,
     /// Runs first, whatever its place in the document.
     pub(crate) tmax_guard: Option<TmaxGuard>,
@@ -56,6 +56,15 @@ impl Policy {
         }
     }
 
+    /// The same rules without `timeout_ms`: for judging where no bidder waits.
+    #[must_use]
+    pub(crate) fn without_time_budget(self) -> Self {
+        Self {
+            timeout_ns: u64::MAX,
+            ..self
+        }
+    }
+
     /// The names of its gates in the order of a reply: `tmaxGuard` first, then in policy order.
     #[must_use]
     pub fn gate_names(&self) -> &[&'static str] {
@@ -68,7 +77,7 @@ impl Policy {
         &self.effective
     }
 
-    /// Digest of the effective document: equal exactly when policies judge alike.
+    /// Digest of the effective document: policies of one version judge alike.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version

@@ -1,19 +1,19 @@
-//! The clock that the engine is given.
+//! The system's clocks, as the engine is given them.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::evaluate::Clock;
 
-/// When a call's message was complete.
+/// When a call was complete: its message received, or its files read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Arrival {
+pub(crate) struct Arrival {
     at: Instant,
     unix_us: u64,
 }
 
 impl Arrival {
     #[expect(clippy::disallowed_methods, reason = "the edge is where time is read")]
-    pub(super) fn now() -> Self {
+    pub(crate) fn now() -> Self {
         let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();

@@ -12,7 +12,7 @@ use super::settings::Settings;
 use crate::evaluate::{Call, Clock as _, Evaluator};
 use crate::metrics::Recorder;
 use crate::policy::Policy;
-use crate::wire::{EvaluationId, WireError, encode_refusal};
+use crate::wire::{EvaluationIds, WireError, encode_refusal};
 
 /// Judges the calls of one worker, one at a time.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Judge {
         Ok(Self {
             evaluator: Evaluator::new(settings.limits),
             policy: Arc::clone(&settings.policy),
-            ids: EvaluationIds::new()?,
+            ids: EvaluationIds::new(getrandom::u64().map_err(io::Error::other)?),
             replies: Vec::new(),
         })
     }
@@ -57,7 +57,7 @@ impl Judge {
     pub(super) fn append_reply(&mut self, call: &Call<'_>, arrival: &Arrival, recorder: &Recorder) {
         let policy = self.policy.load();
         let evaluation = self.evaluator.evaluate(call, &policy, arrival);
-        let id = self.ids.next();
+        let id = self.ids.next_id();
         append_message(&mut self.replies, |reply| evaluation.encode(id, reply));
         recorder.observe(&evaluation);
     }
@@ -70,7 +70,7 @@ impl Judge {
         arrival: &Arrival,
     ) {
         let policy = self.policy.load();
-        let id = self.ids.next();
+        let id = self.ids.next_id();
         let arrived = arrival.arrived_unix_us();
         append_message(&mut self.replies, |reply| {
             encode_refusal(error, correlation_id, id, arrived, &policy, reply);
@@ -100,40 +100,9 @@ fn append_message(replies: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>)) {
     }
 }
 
-/// Ids that no other worker, process or replica gives: 64 random bits drawn at start, then a count.
-#[derive(Debug)]
-struct EvaluationIds {
-    high: u128,
-    count: u64,
-}
-
-impl EvaluationIds {
-    fn new() -> io::Result<Self> {
-        let high = getrandom::u64().map_err(io::Error::other)?;
-        Ok(Self {
-            high: u128::from(high) << 64,
-            count: 0,
-        })
-    }
-
-    fn next(&mut self) -> EvaluationId {
-        self.count = self.count.wrapping_add(1);
-        EvaluationId(self.high | u128::from(self.count))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_differ_within_and_between_workers() {
-        let mut one = EvaluationIds::new().unwrap();
-        let mut other = EvaluationIds::new().unwrap();
-        let ids = [one.next(), one.next(), other.next(), other.next()];
-        let distinct: std::collections::BTreeSet<_> = ids.iter().map(|id| id.0).collect();
-        assert_eq!(distinct.len(), ids.len());
-    }
 
     #[test]
     fn a_prefix_says_the_length_of_its_message() {

@@ -47,6 +47,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
+pub(crate) use clock::Arrival;
 pub use listener::BindError;
 pub use settings::Settings;
 

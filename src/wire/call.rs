@@ -60,13 +60,10 @@ impl<'a> Call<'a> {
     /// # Errors
     /// The field that is out of range.
     pub const fn validate(&self) -> Result<(), WireError> {
-        if self.agent_id.is_empty() || self.agent_id.len() > AGENT_ID_BYTES {
-            return Err(WireError::AgentId);
+        match check_agent_id(self.agent_id) {
+            Ok(()) => check_tool(self.tool),
+            refused @ Err(_) => refused,
         }
-        if self.tool.len() > TOOL_BYTES {
-            return Err(WireError::Tool);
-        }
-        Ok(())
     }
 
     /// None when the bytes end too early or are of the wrong type. Fields that are not known are stepped over.
@@ -88,6 +85,28 @@ impl<'a> Call<'a> {
             }
         }
         Some(())
+    }
+}
+
+/// Checks an `agent_id`: 1 to [`AGENT_ID_BYTES`] (spec: contract §1).
+///
+/// # Errors
+/// When it is empty or too long.
+pub(crate) const fn check_agent_id(agent_id: &str) -> Result<(), WireError> {
+    match agent_id.len() {
+        1..=AGENT_ID_BYTES => Ok(()),
+        _ => Err(WireError::AgentId),
+    }
+}
+
+/// Checks a `tool`: up to [`TOOL_BYTES`] (spec: contract §1).
+///
+/// # Errors
+/// When it is too long.
+pub(crate) const fn check_tool(tool: &str) -> Result<(), WireError> {
+    match tool.len() {
+        ..=TOOL_BYTES => Ok(()),
+        _ => Err(WireError::Tool),
     }
 }
 

@@ -3,7 +3,10 @@
 //! messages.
 
 mod call;
+mod id;
 mod reply;
 
 pub use call::WireError;
-pub use reply::{EvaluationId, encode_refusal};
+pub(crate) use call::{check_agent_id, check_tool};
+pub use id::{EvaluationId, EvaluationIds};
+pub use reply::encode_refusal;

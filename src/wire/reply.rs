@@ -9,11 +9,7 @@ use crate::verdict::{
     Detail, ErrorCode, EvaluationError, Finding, GateOutcome, GateStatus, Payload, Reason, Verdict,
 };
 
-use super::WireError;
-
-/// Names one evaluation, across restarts and replicas: random bits of the worker, then a count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EvaluationId(pub u128);
+use super::{EvaluationId, WireError};
 
 /// Bytes of either value in a detail that names two.
 const QUOTED_BYTES: usize = (DETAIL_BYTES - VERSUS.len()) / 2;

@@ -151,14 +151,6 @@ impl Told<'_> {
         self.reply.gates.iter().find(failed).or(first)
     }
 
-    /// True when the policy's time budget ended before a gate.
-    pub(super) fn timed_out(&self) -> bool {
-        self.reply
-            .gates
-            .iter()
-            .any(|gate| gate.status() == GateStatus::TimedOut)
-    }
-
     /// The bids that may not go out.
     pub(super) fn rejected(&self) -> impl Iterator<Item = &BidResult> {
         self.reply.bids.iter().filter(|bid| !bid.passed)

@@ -49,13 +49,11 @@ fn own_categories(options: &mut Section) -> impl Fn(TaxonomyTable) -> Option<Vec
     if options.holds_mapping(KEY) {
         options.section(KEY, |tables| {
             for table in TaxonomyTable::ALL {
-                if tables.holds(table.name()) {
-                    by_table.push((table, tables.strings(table.name())));
-                }
+                let ids = tables.optional_strings(table.name());
+                by_table.extend(ids.map(|ids| (table, ids)));
             }
         });
-    } else if options.holds(KEY) {
-        let ids = options.strings(KEY);
+    } else if let Some(ids) = options.optional_strings(KEY) {
         by_table.extend(TaxonomyTable::ALL.map(|table| (table, ids.clone())));
     }
     move |table| {

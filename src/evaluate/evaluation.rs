@@ -1,0 +1,84 @@
+//! What an evaluation leaves behind: the answer, for those who write, count or print it.
+
+use super::Evaluator;
+use crate::call::Call;
+use crate::openrtb::{Bid, NoBidReason, Texts};
+use crate::policy::Policy;
+use crate::verdict::{EvaluationError, Finding, GateOutcome, Reason, Verdict};
+
+/// The answer to one call, until the evaluator judges the next.
+#[derive(Debug)]
+pub struct Evaluation<'e> {
+    /// The answer as a whole.
+    pub verdict: Verdict,
+    /// Why the auction could not be judged; with [`Verdict::Error`] only.
+    pub error: Option<EvaluationError>,
+    /// Wall clock of the evaluation, nanoseconds.
+    pub total_ns: u64,
+    /// When the call arrived, microseconds since the Unix epoch.
+    pub arrived_unix_us: u64,
+    /// The policy that judged.
+    pub policy: &'e Policy,
+    /// The call that was judged.
+    pub call: Call<'e>,
+    pub(super) memory: &'e Evaluator,
+}
+
+impl<'e> Evaluation<'e> {
+    /// One outcome per configured gate, in the order of [`Policy::gate_names`]; none with [`Verdict::Error`].
+    #[must_use]
+    pub fn outcomes(&self) -> &'e [GateOutcome] {
+        &self.memory.outcomes
+    }
+
+    /// True when every gate passed or was skipped.
+    #[must_use]
+    pub const fn passed(&self) -> bool {
+        !matches!(self.verdict, Verdict::Fail | Verdict::Error)
+    }
+
+    /// OpenRTB no-bid reason to send when nothing is left to bid with (spec: gates, `nbr`).
+    #[must_use]
+    pub fn nbr(&self) -> Option<NoBidReason> {
+        if let Some(error) = self.error {
+            return Some(error.nbr());
+        }
+        if self.passed() {
+            return None;
+        }
+        if self
+            .outcomes()
+            .iter()
+            .any(|outcome| outcome.reason == Some(Reason::TmaxExhausted))
+        {
+            return Some(NoBidReason::InsufficientAuctionTime);
+        }
+        let rejected = self
+            .findings_by_bid()
+            .filter(|findings| !all_notes(findings))
+            .count();
+        (rejected == self.bids().len()).then_some(NoBidReason::TechnicalError)
+    }
+
+    /// What the gates found, one slice a bid, in document order.
+    pub(crate) fn findings_by_bid(&self) -> impl Iterator<Item = &'e [Finding]> {
+        self.memory.findings.chunk_by(|a, b| a.bid == b.bid)
+    }
+
+    /// Every bid, in document order.
+    pub(crate) fn bids(&self) -> &'e [Bid] {
+        self.memory.response.view(self.call.bid_response).bids()
+    }
+
+    /// The bytes behind texts of the bid request, and of the bid response.
+    pub(crate) fn texts(&self) -> (Texts<'e>, Texts<'e>) {
+        let request = self.memory.request.view(self.call.bid_request);
+        let response = self.memory.response.view(self.call.bid_response);
+        (*request.texts(), *response.texts())
+    }
+}
+
+/// True when nothing of what was found on a bid fails it.
+pub(crate) fn all_notes(findings: &[Finding]) -> bool {
+    findings.iter().all(|finding| finding.note)
+}
