@@ -10,7 +10,7 @@ pub use evaluation::Evaluation;
 
 pub(crate) use evaluation::all_notes;
 
-use crate::auction::Auction;
+use crate::auction::{Auction, Joins};
 use crate::gate::Needles;
 use crate::limits::Limits;
 use crate::openrtb::{BidRequest, BidResponse};
@@ -24,7 +24,7 @@ pub struct Evaluator {
     limits: Limits,
     request: BidRequest,
     response: BidResponse,
-    imp_of_bid: Vec<Option<u32>>,
+    joins: Joins,
     needles: Needles,
     outcomes: Vec<GateOutcome>,
     findings: Vec<Finding>,
@@ -92,7 +92,7 @@ impl Evaluator {
             return Ok(run.no_bids());
         }
 
-        let auction = Auction::join(request, response, &mut self.imp_of_bid);
+        let auction = Auction::join(request, response, &mut self.joins);
         Ok(run.gates(&auction, &mut self.findings, &mut self.needles))
     }
 }

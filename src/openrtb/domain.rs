@@ -51,10 +51,13 @@ const RESERVED: [&[u8]; 9] = [
 /// Bytes of a whole name and of one label (RFC 1035 §2.3.4).
 const NAME_MAX: usize = 253;
 const LABEL_MAX: usize = 63;
+/// Bytes of a name that is converted. Conversion can shorten a name, but what shrinks from more than this to a name is
+/// made of characters that count for nothing, and only keeps the worker busy.
+const CONVERTED_MAX: usize = 16 * NAME_MAX;
 
 /// Judges one entry of `adomain`. `placeholders` are in [normal form](normalise).
 ///
-/// Does not allocate, but for names of over 253 characters that are not ASCII.
+/// Does not allocate, but to convert international names of over 253 characters or over eight labels.
 ///
 /// # Errors
 /// The first rule that the entry breaks.
@@ -140,6 +143,7 @@ fn is_or_is_below(name: &[u8], placeholder: &[u8]) -> bool {
 #[derive(Debug)]
 struct AsciiName {
     bytes: [u8; NAME_MAX],
+    /// Bytes of the name, also of one that does not fit.
     len: usize,
 }
 
@@ -157,10 +161,12 @@ impl AsciiName {
     /// Labels that claim to be A-labels are decoded to see whether they are.
     fn of(&mut self, name: &[u8]) -> Result<&[u8], DomainFault> {
         if name.is_ascii() && !labels(name).any(is_a_label) {
-            self.push(name)?;
+            self.push(name);
             self.bytes.make_ascii_lowercase();
-        } else {
+        } else if name.len() <= CONVERTED_MAX {
             self.convert(name)?;
+        } else {
+            return Err(DomainFault::Malformed);
         }
         self.bytes.get(..self.len).ok_or(DomainFault::Malformed)
     }
@@ -177,19 +183,21 @@ impl AsciiName {
         );
         match converted {
             Ok(ProcessingSuccess::WroteToSink) => Ok(()),
-            Ok(ProcessingSuccess::Passthrough) => self.push(name),
+            Ok(ProcessingSuccess::Passthrough) => {
+                self.push(name);
+                Ok(())
+            }
             Err(_) => Err(DomainFault::Malformed),
         }
     }
 
-    fn push(&mut self, bytes: &[u8]) -> Result<(), DomainFault> {
+    /// What does not fit is only counted.
+    fn push(&mut self, bytes: &[u8]) {
         let end = self.len + bytes.len();
-        self.bytes
-            .get_mut(self.len..end)
-            .ok_or(DomainFault::Malformed)?
-            .copy_from_slice(bytes);
+        if let Some(room) = self.bytes.get_mut(self.len..end) {
+            room.copy_from_slice(bytes);
+        }
         self.len = end;
-        Ok(())
     }
 }
 
@@ -200,8 +208,10 @@ fn is_a_label(label: &[u8]) -> bool {
 }
 
 impl fmt::Write for AsciiName {
+    /// Never fails: the conversion takes a failing sink for a bug of its own and panics.
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.push(text.as_bytes()).or(Err(fmt::Error))
+        self.push(text.as_bytes());
+        Ok(())
     }
 }
 
@@ -267,6 +277,23 @@ mod tests {
             assert_eq!(verdict(name), Err(fault), "{name}");
         }
         assert_eq!(verdict("notexample.com"), Ok(()));
+        assert_eq!(
+            verdict(&format!("{}com", "\u{fc}.".repeat(32))),
+            Err(F::Malformed)
+        );
+        assert_eq!(verdict(&"\u{fc}".repeat(300)), Err(F::Malformed));
+        assert_eq!(
+            verdict(&format!("{}.\u{fc}", "a".repeat(248))),
+            Err(F::Malformed)
+        );
+        assert_eq!(
+            verdict(&format!("{}b\u{fc}cher.de", "\u{ad}".repeat(1000))),
+            Ok(())
+        );
+        assert_eq!(
+            verdict(&format!("{}b\u{fc}cher.de", "\u{ad}".repeat(3000))),
+            Err(F::Malformed)
+        );
         assert_eq!(
             verdict(&format!("{}.com", "a".repeat(64))),
             Err(F::Malformed)

@@ -1,5 +1,7 @@
 //! Lists of strings of a payload, all in one vector.
 
+use std::ops::Range;
+
 use super::json::{Read, Reader};
 use super::text::Text;
 
@@ -19,6 +21,11 @@ impl List {
 
     pub(crate) const fn len(self) -> usize {
         self.end as usize - self.start as usize
+    }
+
+    /// Positions of the entries.
+    pub(crate) const fn positions(self) -> Range<u32> {
+        self.start..self.end
     }
 
     /// The entries of the list.

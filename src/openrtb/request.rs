@@ -1,5 +1,7 @@
 //! The bid request as the gates see it.
 
+use std::ops::Range;
+
 use super::category::CategoryTaxonomy;
 use super::json::{Memory, Read, Reader, Stepping, What, keys, read_payload};
 use super::list::{List, Lists};
@@ -13,7 +15,7 @@ pub struct Imp {
     pub id: Option<Text>,
     /// `bidfloor` and `bidfloorcur`.
     pub floor: Floor,
-    /// `pmp.deals`, positions among [`BidRequestView::deals`].
+    /// `pmp.deals`, positions among [`BidRequestView::all_deals`].
     deals: List,
 }
 
@@ -274,10 +276,16 @@ impl<'a> BidRequestView<'a> {
         &self.request.imps
     }
 
-    /// `pmp.deals` of an imp.
+    /// `pmp.deals` of every imp, one behind the other.
     #[must_use]
-    pub fn deals(&self, imp: &Imp) -> &'a [Deal] {
-        imp.deals.of(&self.request.deals)
+    pub fn all_deals(&self) -> &'a [Deal] {
+        &self.request.deals
+    }
+
+    /// Which of all deals are those of an imp.
+    #[must_use]
+    pub fn positions_of_deals(&self, imp: &Imp) -> Range<u32> {
+        imp.deals.positions()
     }
 
     /// `tmax`, milliseconds; none when absent or not a number.

@@ -1,8 +1,9 @@
 //! How much is being worked on, in all workers together.
 //!
-//! In flight is a unary call from its headers until its reply is with HTTP/2, and a message of a stream from its first
-//! bytes, if it comes in parts, until it is judged. A caller that sends slowly, or does not read its reply, therefore
-//! holds a slot; one that gives up frees it.
+//! In flight is a unary call from its headers, and a message of a stream from its first bytes, if it comes in parts,
+//! until it is judged. A caller that sends slowly therefore holds a slot, for as long as a message may take to arrive;
+//! one that gives up frees it. One that does not read its replies holds none: what waits for it is bounded by the
+//! streams of its connection, and is nobody else's loss.
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -9,7 +9,6 @@ use http_body::{Body, Frame};
 use tonic::Status;
 
 use super::drain::DrainWatch;
-use super::in_flight::Slot;
 use super::refusal::Refusal;
 use super::stream::StreamReplies;
 
@@ -20,9 +19,9 @@ pub(super) enum ReplyBody {
     #[default]
     Ended,
     /// One message to come.
-    Unary { message: Bytes, slot: Slot },
+    Unary { message: Bytes },
     /// One message with HTTP/2, which asks for the trailers when it has taken it.
-    UnarySent { slot: Slot },
+    UnarySent,
     /// The replies of a stream.
     Stream(Box<StreamReplies>),
     /// The reply of a service of tonic's.
@@ -35,8 +34,8 @@ pub(super) enum ReplyBody {
 type Polled = Poll<Option<Result<Frame<Bytes>, Status>>>;
 
 impl ReplyBody {
-    pub(super) fn unary(message: Bytes, slot: Slot) -> Self {
-        Self::Unary { message, slot }
+    pub(super) fn unary(message: Bytes) -> Self {
+        Self::Unary { message }
     }
 
     pub(super) fn routed(body: tonic::body::Body, drain: DrainWatch) -> Self {
@@ -64,14 +63,11 @@ impl Body for ReplyBody {
         let this = self.get_mut();
         match std::mem::take(this) {
             Self::Ended => Poll::Ready(None),
-            Self::Unary { message, slot } => {
-                *this = Self::UnarySent { slot };
+            Self::Unary { message } => {
+                *this = Self::UnarySent;
                 Poll::Ready(Some(Ok(Frame::data(message))))
             }
-            Self::UnarySent { slot } => {
-                drop(slot);
-                Poll::Ready(Some(Ok(Frame::trailers(ok_trailers()))))
-            }
+            Self::UnarySent => Poll::Ready(Some(Ok(Frame::trailers(ok_trailers())))),
             Self::Stream(mut replies) => {
                 let polled = replies.poll_frame(cx);
                 if !ends(&polled) {
@@ -96,7 +92,7 @@ impl Body for ReplyBody {
         match self {
             Self::Ended => true,
             Self::Routed { body, .. } => body.is_end_stream(),
-            Self::Unary { .. } | Self::UnarySent { .. } | Self::Stream(_) => false,
+            Self::Unary { .. } | Self::UnarySent | Self::Stream(_) => false,
         }
     }
 }

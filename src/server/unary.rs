@@ -29,7 +29,7 @@ pub(super) async fn answer(worker: Rc<Worker>, body: Incoming) -> Response<Reply
 }
 
 async fn evaluate(worker: &Rc<Worker>, body: Incoming) -> Result<ReplyBody, Refusal> {
-    let slot = Slot::take(worker)?;
+    let _slot = Slot::take(worker)?;
     let (message, arrival) =
         receive_in_time(MessageReader::new(body, worker.max_message_bytes)).await?;
     let call = Call::decode(&message).map_err(|(error, _)| Refusal::Argument(error))?;
@@ -37,7 +37,7 @@ async fn evaluate(worker: &Rc<Worker>, body: Incoming) -> Result<ReplyBody, Refu
         .judge
         .borrow_mut()
         .reply(&call, &arrival, &worker.recorder);
-    Ok(ReplyBody::unary(reply, slot))
+    Ok(ReplyBody::unary(reply))
 }
 
 /// A timer is set only for a call that does not arrive at once: most do.
