@@ -16,6 +16,7 @@
 mod settings;
 
 mod acceptor;
+mod authority;
 mod connection;
 mod listener;
 mod socket;

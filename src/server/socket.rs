@@ -2,12 +2,13 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::acceptor::Stream;
+use super::authority::AuthorityMask;
 
 /// What every HTTP/2 connection begins with (RFC 9113 section 3.4).
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -23,7 +24,7 @@ pub(super) struct Socket {
 #[derive(Debug)]
 enum Kind {
     Tcp(TcpStream),
-    Unix(UnixStream),
+    Unix(UnixStream, AuthorityMask),
 }
 
 impl Socket {
@@ -35,7 +36,7 @@ impl Socket {
                 stream.set_nodelay(true)?;
                 Kind::Tcp(TcpStream::from_std(stream)?)
             }
-            Stream::Unix(stream) => Kind::Unix(UnixStream::from_std(stream)?),
+            Stream::Unix(stream) => Kind::Unix(UnixStream::from_std(stream)?, AuthorityMask::new()),
         };
         Ok(Self { kind, replay: b"" })
     }
@@ -70,7 +71,7 @@ impl AsyncRead for Socket {
         }
         match &mut self.kind {
             Kind::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Kind::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Kind::Unix(stream, mask) => poll_read_masked(stream, mask, cx, buffer),
         }
     }
 }
@@ -83,7 +84,7 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         match &mut self.kind {
             Kind::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Kind::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Kind::Unix(stream, _) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
@@ -94,7 +95,7 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         match &mut self.kind {
             Kind::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Kind::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Kind::Unix(stream, _) => Pin::new(stream).poll_write_vectored(cx, slices),
         }
     }
 
@@ -105,14 +106,28 @@ impl AsyncWrite for Socket {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.kind {
             Kind::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Kind::Unix(stream) => Pin::new(stream).poll_flush(cx),
+            Kind::Unix(stream, _) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.kind {
             Kind::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Kind::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            Kind::Unix(stream, _) => Pin::new(stream).poll_shutdown(cx),
         }
     }
+}
+
+fn poll_read_masked(
+    stream: &mut UnixStream,
+    mask: &mut AuthorityMask,
+    cx: &mut Context<'_>,
+    buffer: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    let before = buffer.filled().len();
+    ready!(Pin::new(stream).poll_read(cx, buffer))?;
+    if let Some(received) = buffer.filled_mut().get_mut(before..) {
+        mask.apply(received);
+    }
+    Poll::Ready(Ok(()))
 }

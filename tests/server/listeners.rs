@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use bidgate::server::{Drained, Server, Settings};
 
+use crate::raw::RawCaller;
 use crate::running::{PATIENCE, Running, request, settings, settings_on_unix};
 
 #[tokio::test]
@@ -56,4 +57,35 @@ async fn a_stale_unix_socket_is_replaced_and_nothing_else_is() {
         .to_string();
     assert!(error.contains("not a socket"), "{error}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+}
+
+#[tokio::test]
+async fn the_path_of_a_unix_socket_is_taken_as_authority() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s");
+    let _server = Running::start(settings_on_unix(&path));
+    let mut caller = RawCaller::connect_unix(&path);
+    let newest = b"\xbe";
+    let calls: [&[u8]; 6] = [
+        b"\x40\x0a:authority\x0f%2Ftmp%2Fx.sock",
+        newest,
+        b"\x41\x0f%2Ftmp%2Fy.sock",
+        newest,
+        b"\xbf",
+        b"\x11\x10tmp%2Fa:b@[c]%20",
+    ];
+    for (stream, authority) in (1..).step_by(2).zip(calls) {
+        assert!(
+            caller.is_answered(stream, authority, &request(1)),
+            "{stream}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn on_tcp_an_authority_is_a_host() {
+    let server = Running::start(settings());
+    let mut caller = RawCaller::connect(server.tcp(), &[]);
+    assert!(!caller.is_answered(1, b"\x41\x0f%2Ftmp%2Fx.sock", &request(1)));
+    assert!(caller.is_answered(3, b"\x41\x09localhost", &request(1)));
 }

@@ -1,7 +1,9 @@
 //! HTTP/2 by hand, for callers that no client library would be.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use bidgate::proto::EvaluateRequest;
 use prost::Message as _;
@@ -9,13 +11,27 @@ use prost::Message as _;
 use crate::running::PATIENCE;
 
 /// A connection, and stream 1 on it.
-pub(crate) struct RawCaller(pub(crate) TcpStream);
+pub(crate) struct RawCaller<S = TcpStream>(pub(crate) S);
 
 impl RawCaller {
     /// Connects with the given SETTINGS payload.
     pub(crate) fn connect(address: SocketAddr, settings: &[u8]) -> Self {
-        let mut stream = TcpStream::connect(address).unwrap();
+        let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self::begin(stream, settings)
+    }
+}
+
+impl RawCaller<UnixStream> {
+    pub(crate) fn connect_unix(path: &Path) -> Self {
+        let stream = UnixStream::connect(path).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self::begin(stream, &[])
+    }
+}
+
+impl<S: Read + Write> RawCaller<S> {
+    fn begin(mut stream: S, settings: &[u8]) -> Self {
         stream
             .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
             .unwrap();
@@ -26,7 +42,27 @@ impl RawCaller {
 
     /// Opens stream 1 on a method of the service.
     pub(crate) fn open(&mut self, method: &str) {
-        self.frame(HEADERS, END_HEADERS, 1, &header_block(method));
+        self.frame(HEADERS, END_HEADERS, 1, &header_block(method, LOCALHOST));
+    }
+
+    /// Sends a call on a stream, its authority as a field of HPACK. True when a message comes back, false when the
+    /// stream is reset.
+    pub(crate) fn is_answered(
+        &mut self,
+        stream: u32,
+        authority: &[u8],
+        call: &EvaluateRequest,
+    ) -> bool {
+        let block = header_block("Evaluate", authority);
+        self.frame(HEADERS, END_HEADERS, stream, &block);
+        self.frame(DATA, END_STREAM, stream, &framed(call));
+        loop {
+            match self.read_frame() {
+                (DATA, of, _) if of == stream => return true,
+                (RST_STREAM, of, _) if of == stream => return false,
+                _ => {}
+            }
+        }
     }
 
     /// Opens this many streams and cancels them, all in one write, so that they are read together.
@@ -37,7 +73,7 @@ impl RawCaller {
                 HEADERS,
                 END_HEADERS,
                 stream,
-                &header_block("Evaluate"),
+                &header_block("Evaluate", LOCALHOST),
             ));
             bytes.extend(frame(RST_STREAM, 0, stream, &CANCEL.to_be_bytes()));
         }
@@ -48,17 +84,23 @@ impl RawCaller {
     pub(crate) fn is_alive(&mut self) -> bool {
         self.frame(PING, 0, 0, &[7; 8]);
         loop {
-            let mut head = [0; 9];
-            self.0.read_exact(&mut head).unwrap();
-            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-            let mut payload = vec![0; usize::try_from(length).unwrap()];
-            self.0.read_exact(&mut payload).unwrap();
-            match head[3] {
-                PING if payload == [7; 8] => return true,
-                GOAWAY => return false,
+            match self.read_frame() {
+                (PING, _, payload) if payload == [7; 8] => return true,
+                (GOAWAY, ..) => return false,
                 _ => {}
             }
         }
+    }
+
+    /// Kind, stream and payload.
+    fn read_frame(&mut self) -> (u8, u32, Vec<u8>) {
+        let mut head = [0; 9];
+        self.0.read_exact(&mut head).unwrap();
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; usize::try_from(length).unwrap()];
+        self.0.read_exact(&mut payload).unwrap();
+        let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+        (head[3], stream, payload)
     }
 
     pub(crate) fn data(&mut self, bytes: &[u8]) {
@@ -92,15 +134,14 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The headers of a call, without compression.
-fn header_block(method: &str) -> Vec<u8> {
+/// The headers of a call, without compression but perhaps of its authority.
+fn header_block(method: &str, authority: &[u8]) -> Vec<u8> {
     let path = format!("/bidgate.v1.BidGateService/{method}");
-    let mut block = Vec::new();
+    let mut block = authority.to_vec();
     for (name, value) in [
         (":method", "POST"),
         (":scheme", "http"),
         (":path", path.as_str()),
-        (":authority", "localhost"),
         ("te", "trailers"),
         ("content-type", "application/grpc"),
     ] {
@@ -124,6 +165,9 @@ pub(crate) fn framed(request: &EvaluateRequest) -> Vec<u8> {
 /// The beginning of a message of 100 bytes.
 pub(crate) const HALF_A_MESSAGE: &[u8] = &[0, 0, 0, 0, 100, 1, 2, 3];
 
+/// A field that names the host, without compression.
+const LOCALHOST: &[u8] = b"\x00\x0a:authority\x09localhost";
+
 // RFC 9113 sections 6 and 7.
 const DATA: u8 = 0x0;
 const HEADERS: u8 = 0x1;
@@ -132,5 +176,6 @@ const SETTINGS: u8 = 0x4;
 const PING: u8 = 0x6;
 const GOAWAY: u8 = 0x7;
 const WINDOW_UPDATE: u8 = 0x8;
+const END_STREAM: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
 const CANCEL: u32 = 0x8;
