@@ -20,7 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("policy",   &["limits", "document", "gate"]),
     ("evaluate", &["limits", "call", "openrtb", "verdict", "auction", "gate", "policy"]),
     // Around it: bytes, counters and settings.
-    ("wire",     &["limits", "call", "verdict", "policy", "evaluate"]),
+    ("wire",     &["limits", "call", "openrtb", "verdict", "policy", "evaluate"]),
     ("metrics",  &["verdict", "evaluate"]),
     ("config",   &["limits", "document", "policy"]),
     ("proto",    &[]),

@@ -51,9 +51,7 @@ pub fn run(
         }
         PolicyCommand::Validate { file, json: true } => report_json(open(file), out),
         PolicyCommand::Print { file: Some(file) } => report(open(file), out, err, print),
-        PolicyCommand::Print { file: None } => {
-            report(Document::empty().read(Policy::compile), out, err, print)
-        }
+        PolicyCommand::Print { file: None } => report(Ok(Policy::default()), out, err, print),
     }
 }
 

@@ -13,7 +13,6 @@ use tokio::sync::oneshot;
 use super::error::CliError;
 use super::{Outcome, complain};
 use crate::config::{self, Config, Log, LogFormat, ServeArgs};
-use crate::document::Document;
 use crate::policy::Policy;
 use crate::server::{Drained, Server, Settings, signals};
 
@@ -80,7 +79,7 @@ impl Sidecar {
     /// # Errors
     /// When an address cannot be bound.
     pub(super) fn start(listen: Listen, policy: Policy) -> Result<Self, CliError> {
-        let server = Server::bind(settings(&listen, policy)?).map_err(CliError::Bind)?;
+        let server = Server::bind(settings(&listen, policy)).map_err(CliError::Bind)?;
         let tcp = server.addresses().iter().find_map(tcp);
         let listen = Listen {
             grpc: tcp.unwrap_or(listen.grpc),
@@ -112,18 +111,16 @@ impl Sidecar {
 }
 
 /// The defaults of `serve`, but for the addresses, and no wait for load balancers that are not there.
-fn settings(listen: &Listen, policy: Policy) -> Result<Settings, CliError> {
-    let document = Document::empty();
-    let defaults = Config::from_document(document, "".as_ref()).map_err(CliError::Config)?;
+fn settings(listen: &Listen, policy: Policy) -> Settings {
     let tcp = config::Listen::Tcp(listen.grpc);
     let unix = listen.socket.clone().map(config::Listen::Unix);
-    Ok(Settings {
+    Settings {
         listen: std::iter::once(tcp).chain(unix).collect(),
         admin: listen.admin,
         drain_delay: Duration::ZERO,
         policy: Arc::new(ArcSwap::from_pointee(policy)),
-        ..Settings::from(defaults)
-    })
+        ..Settings::from(Config::default())
+    }
 }
 
 fn tcp(address: &config::Listen) -> Option<SocketAddr> {

@@ -148,6 +148,13 @@ impl Config {
     }
 }
 
+impl Default for Config {
+    /// What no file, no variable and no flag make (spec: contract §5).
+    fn default() -> Self {
+        Document::defaults(Self::read)
+    }
+}
+
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -27,35 +27,12 @@ pub enum Effective {
 }
 
 impl Effective {
-    /// The value at a key of a mapping.
-    #[must_use]
-    pub fn get(&self, key: &str) -> Option<&Self> {
-        let Self::Mapping(entries) = self else {
-            return None;
-        };
-        entries
-            .iter()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| value)
-    }
-
     /// The items of a list; none of anything else.
-    #[must_use]
-    pub fn items(&self) -> &[Self] {
+    fn items(&self) -> &[Self] {
         if let Self::List(items) = self {
             items
         } else {
             &[]
-        }
-    }
-
-    /// The text, if this is one.
-    #[must_use]
-    pub fn as_text(&self) -> Option<&str> {
-        if let Self::Text(text) = self {
-            Some(text)
-        } else {
-            None
         }
     }
 

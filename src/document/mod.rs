@@ -43,6 +43,12 @@ impl Document {
         }
     }
 
+    /// Reads a document without keys: everything is at its default. Nothing can be wrong with what nobody wrote.
+    pub fn defaults<T>(read: impl FnOnce(&mut Section) -> T) -> T {
+        let Self { root, problems } = Self::empty();
+        read(&mut Section::root(root, problems))
+    }
+
     /// Parses YAML text; `origin` names the text in the places of problems. Text without content is an empty mapping.
     ///
     /// # Errors

@@ -34,27 +34,21 @@ impl BidSanity {
     fn verify(&self, auction: &Auction<'_>, bid: &JoinedBid<'_>) -> Result<(), Anomaly> {
         let (price, written) = verify_price(bid.bid.price)?;
         let currency = auction.response.price_currency();
-        if self
-            .rates
-            .convert(currency, &self.max_price_currency)
-            .is_some_and(|rate| price * rate > self.max_price)
-        {
+        let cap_rate = self.rates.convert(currency, &self.max_price_currency);
+        if cap_rate.is_some_and(|rate| price * rate > self.max_price) {
             return Err(Anomaly::Reject(Reason::PriceAboveCap, Detail::Bid(written)));
         }
         let Some((floor, floor_written, floor_currency)) = self.floor(auction, bid) else {
             return Ok(());
         };
-        let Some(rate) = self.rates.convert(currency, floor_currency) else {
-            return Err(Anomaly::NotComparable(Detail::Against(
-                written,
-                floor_written,
-            )));
-        };
-        if price * rate > floor * self.max_floor_multiple * (1.0 + TOLERANCE) {
-            let detail = Detail::Against(written, floor_written);
-            return Err(Anomaly::Reject(Reason::PriceAboveFloorMultiple, detail));
+        let detail = Detail::Against(written, floor_written);
+        match self.rates.convert(currency, floor_currency) {
+            None => Err(Anomaly::NotComparable(detail)),
+            Some(rate) if price * rate > floor * self.max_floor_multiple * (1.0 + TOLERANCE) => {
+                Err(Anomaly::Reject(Reason::PriceAboveFloorMultiple, detail))
+            }
+            Some(_) => Ok(()),
         }
-        Ok(())
     }
 
     /// The floor to compare with: the deal's own if it has one, else the imp's. None when it says nothing.

@@ -63,11 +63,8 @@ const CONVERTED_MAX: usize = 16 * NAME_MAX;
 /// The first rule that the entry breaks.
 pub fn verify(entry: &[u8], placeholders: &[Box<[u8]>]) -> Result<(), DomainFault> {
     let name = entry.trim_ascii();
-    let name = name
-        .strip_suffix(b".")
-        .filter(|_| !name.is_empty())
-        .unwrap_or(name);
-    if entry.trim_ascii().is_empty() || name.iter().any(|&byte| is_foreign(byte)) {
+    let name = name.strip_suffix(b".").unwrap_or(name);
+    if name.is_empty() || name.iter().any(|&byte| is_foreign(byte)) {
         return Err(DomainFault::Malformed);
     }
     if labels(name).all(|label| !label.is_empty() && label.iter().all(u8::is_ascii_digit)) {

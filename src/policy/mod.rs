@@ -35,7 +35,10 @@ impl Policy {
         let fail_fast = section.flag("fail_fast", true);
         let timeout_ms = section.integer("timeout_ms", 15, 1..=60_000);
         let mut compiling = Compiling::default();
-        let gates: Vec<_> = DEFAULT_ORDER.iter().map(|&name| ("name", name)).collect();
+        let gates: Vec<_> = std::iter::once(TmaxGuard::NAME)
+            .chain(GATES.iter().map(|row| row.name))
+            .map(|name| ("name", name))
+            .collect();
         section.list("gates", &gates, |gate| compiling.gate(gate));
         if compiling.gates.len() >= GATES_MAX {
             section.reject("gates", &format!("more than {GATES_MAX} gates"));
@@ -85,19 +88,9 @@ impl Policy {
 }
 
 impl Default for Policy {
-    /// The six gates with their defaults.
+    /// Every gate with its defaults, in the order of [`GATES`] behind [`TmaxGuard`].
     fn default() -> Self {
-        Document::empty()
-            .read(Self::compile)
-            .unwrap_or_else(|_| Self {
-                fail_fast: true,
-                timeout_ns: 0,
-                tmax_guard: None,
-                gates: Vec::new(),
-                names: Vec::new(),
-                effective: Effective::Mapping(Vec::new()),
-                version: String::new(),
-            })
+        Document::defaults(Self::compile)
     }
 }
 
@@ -109,16 +102,6 @@ impl fmt::Debug for Policy {
             .finish_non_exhaustive()
     }
 }
-
-/// The gates of a policy without a `gates` list.
-const DEFAULT_ORDER: [&str; 6] = [
-    TmaxGuard::NAME,
-    "impidMatch",
-    "adomainVerify",
-    "bidSanity",
-    "audienceSafety",
-    "bcatCompliance",
-];
 
 /// The gates compiled so far.
 #[derive(Default)]

@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use crate::evaluate::{Evaluation, all_notes};
 use crate::limits::{DETAIL_BYTES, ECHOED_ID_BYTES};
+use crate::openrtb::Text;
 use crate::policy::Policy;
 use crate::verdict::{
     Detail, ErrorCode, EvaluationError, Finding, GateOutcome, GateStatus, Payload, Reason, Verdict,
@@ -88,19 +89,11 @@ impl Message<'_> {
             .first()
             .and_then(|finding| evaluation.bids().get(finding.bid as usize));
         let Some(bid) = bid else { return };
+        let id = |id: Option<Text>| id.map_or(&[][..], |id| cut(texts.bytes(id), ECHOED_ID_BYTES));
         self.number(1, bid.seatbid_index.into());
         self.number(2, bid.bid_index.into());
-        self.string(
-            3,
-            cut(bid.id.map_or(&[], |id| texts.bytes(id)), ECHOED_ID_BYTES),
-        );
-        self.string(
-            4,
-            cut(
-                bid.impid.map_or(&[], |impid| texts.bytes(impid)),
-                ECHOED_ID_BYTES,
-            ),
-        );
+        self.string(3, id(bid.id));
+        self.string(4, id(bid.impid));
         self.flag(5, all_notes(findings));
         for finding in findings {
             self.message(6, |message| message.finding(evaluation, finding));
@@ -116,20 +109,10 @@ impl Message<'_> {
         self.string(2, finding.reason.name().as_bytes());
         self.detail(3, evaluation, finding.detail);
         if !finding.note {
-            self.number(
-                4,
-                finding
-                    .reason
-                    .loss_reason()
-                    .map_or(0, |loss| loss.code().into()),
-            );
-            self.number(
-                5,
-                finding
-                    .reason
-                    .nonbid_status()
-                    .map_or(0, |status| status.code().into()),
-            );
+            let loss = finding.reason.loss_reason();
+            self.number(4, loss.map_or(0, |loss| loss.code().into()));
+            let status = finding.reason.nonbid_status();
+            self.number(5, status.map_or(0, |status| status.code().into()));
         }
         self.flag(6, finding.note);
     }

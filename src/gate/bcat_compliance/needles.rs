@@ -1,0 +1,133 @@
+//! What the bids' categories need to know of a long list.
+
+use super::CategoryList;
+use crate::openrtb::{CategoryKey, CategoryTaxonomy, Text, Texts};
+
+/// What the bids need to know of the list, with the memory for the next auction.
+#[derive(Debug, Default)]
+pub(crate) struct Needles {
+    /// INVARIANT (sorted needles): once they are looked up, ascending by category, then id.
+    needles: Vec<Needle>,
+    /// A bit for each needle; an entry whose bit is not set is none of them.
+    filter: Filter,
+}
+
+/// A category that an entry of the list may name.
+#[derive(Clone, Copy, Debug)]
+struct Needle {
+    category: CategoryKey,
+    /// The id as the bid writes it; counts where the key is not exact.
+    id: Text,
+    /// The entry that names it.
+    entry: Option<Text>,
+}
+
+impl Needles {
+    /// Forgets the auction before.
+    pub(super) fn clear(&mut self) {
+        self.needles.clear();
+        self.filter = Filter::default();
+    }
+
+    /// Gathers a category: that of the bids' `id`, or one above it.
+    pub(super) fn add(&mut self, category: CategoryKey, id: Text) {
+        self.needles.push(Needle {
+            category,
+            id,
+            entry: None,
+        });
+        self.filter.insert(category);
+    }
+
+    /// Looks every entry of `list` up. `texts` are those of the bids.
+    pub(super) fn find_in(&mut self, list: &CategoryList<'_>, texts: &Texts<'_>) {
+        if self.needles.is_empty() {
+            return;
+        }
+        let id = |needle: &Needle| distinct(needle.category, texts.bytes(needle.id), list.taxonomy);
+        self.needles
+            .sort_unstable_by(|a, b| a.category.cmp(&b.category).then_with(|| id(a).cmp(id(b))));
+        self.needles
+            .dedup_by(|a, b| a.category == b.category && id(a).eq(id(b)));
+        for &entry in list.entries {
+            let written = list.texts.bytes(entry);
+            let category = list.taxonomy.key(written);
+            if self.filter.may_hold(category)
+                && let Some(needle) = self.position(category, written, list.taxonomy, texts)
+                && let Some(needle) = self.needles.get_mut(needle)
+            {
+                needle.entry.get_or_insert(entry);
+            }
+        }
+    }
+
+    /// The entry that names this category.
+    pub(super) fn entry(
+        &self,
+        category: CategoryKey,
+        id: &[u8],
+        taxonomy: CategoryTaxonomy,
+        texts: &Texts<'_>,
+    ) -> Option<Text> {
+        self.needles
+            .get(self.position(category, id, taxonomy, texts)?)?
+            .entry
+    }
+
+    fn position(
+        &self,
+        category: CategoryKey,
+        id: &[u8],
+        taxonomy: CategoryTaxonomy,
+        texts: &Texts<'_>,
+    ) -> Option<usize> {
+        let by_id = |needle: &Needle| {
+            distinct(category, texts.bytes(needle.id), taxonomy)
+                .cmp(distinct(category, id, taxonomy))
+        };
+        self.needles
+            .binary_search_by(|needle| needle.category.cmp(&category).then_with(|| by_id(needle)))
+            .ok()
+    }
+}
+
+/// What tells ids of one key apart: nothing when the key is exact, else the id in the form of its taxonomy.
+fn distinct(
+    category: CategoryKey,
+    id: &[u8],
+    taxonomy: CategoryTaxonomy,
+) -> impl Iterator<Item = u8> {
+    let upper = taxonomy == CategoryTaxonomy::DEFAULT;
+    let id = if category.is_exact() { &[] } else { id };
+    id.iter().map(move |byte| {
+        if upper {
+            byte.to_ascii_uppercase()
+        } else {
+            *byte
+        }
+    })
+}
+
+/// 1024 bits that answer "certainly not" for nearly every entry of a long list.
+#[derive(Debug, Default)]
+struct Filter {
+    bits: [u64; 16],
+}
+
+impl Filter {
+    const BITS: u32 = 1024_u32.ilog2();
+
+    fn insert(&mut self, category: CategoryKey) {
+        let bit = category.spread(Self::BITS);
+        if let Some(word) = self.bits.get_mut(bit / 64) {
+            *word |= 1 << (bit % 64);
+        }
+    }
+
+    fn may_hold(&self, category: CategoryKey) -> bool {
+        let bit = category.spread(Self::BITS);
+        self.bits
+            .get(bit / 64)
+            .is_some_and(|word| word >> (bit % 64) & 1 == 1)
+    }
+}
