@@ -1,6 +1,6 @@
 //! `bidgate serve`, and the sidecar that the demo runs on a thread of its own.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,6 +48,7 @@ fn bind(config: Config) -> Result<Server, CliError> {
 fn start_log(log: Log) {
     let builder = tracing_subscriber::fmt()
         .with_max_level(log.level)
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr);
     let started = match log.format {
         LogFormat::Human => builder.try_init(),

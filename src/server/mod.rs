@@ -23,6 +23,7 @@ mod socket;
 mod worker;
 
 mod clock;
+mod files;
 mod in_flight;
 mod judge;
 mod reader;
@@ -78,7 +79,8 @@ impl Server {
     ///
     /// # Errors
     /// When an address cannot be listened on, with the address and what to do.
-    pub fn bind(settings: Settings) -> Result<Self, BindError> {
+    pub fn bind(mut settings: Settings) -> Result<Self, BindError> {
+        settings.max_connections = files::make_room(settings.max_connections);
         let listeners: Vec<_> = settings
             .listen
             .iter()

@@ -113,7 +113,7 @@ fn sigterm_drains_and_the_process_ends_well() {
 }
 
 #[test]
-fn a_process_out_of_files_rests_and_recovers() {
+fn a_process_short_of_files_refuses_connections_and_recovers() {
     let process = Process::start_after("ulimit -n 60");
     let callers: Vec<_> = (0..100)
         .map(|_| TcpStream::connect(process.address).unwrap())
