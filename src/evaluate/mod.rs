@@ -13,7 +13,7 @@ pub(crate) use evaluation::all_notes;
 use crate::auction::{Auction, Joins};
 use crate::gate::Needles;
 use crate::limits::Limits;
-use crate::openrtb::{BidRequest, BidResponse};
+use crate::openrtb::{BidRequest, BidResponse, TaxonomyTable};
 use crate::policy::Policy;
 use crate::verdict::{EvaluationError, Finding, GateOutcome, Payload, Verdict};
 use run::Run;
@@ -34,6 +34,7 @@ impl Evaluator {
     /// An evaluator with the given limits. Its memory grows with the first auctions, then stays.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
+        TaxonomyTable::load_all();
         Self {
             limits,
             ..Self::default()

@@ -192,6 +192,13 @@ impl TaxonomyTable {
         })
     }
 
+    /// Builds the tables, so that no auction has to wait for them.
+    pub(crate) fn load_all() {
+        for table in [&CONTENT_2, &CONTENT_3, &AD_PRODUCT_2] {
+            LazyLock::force(table);
+        }
+    }
+
     fn parent(self, category: CategoryKey) -> Option<CategoryKey> {
         let rows = match self {
             Self::Content1 => return content_1_parent(category),

@@ -1,10 +1,14 @@
 //! A pull reader of JSON that builds nothing: it hands over the values somebody asks for and steps over the rest.
+//! Where strings end and brackets stand it has been told by an [`Outline`]; it never looks into a string.
 //!
 //! Two ways to step over a value. [`Stepping::Strict`] checks it to the last byte, as an exchange will. With
 //! [`Stepping::Balanced`] an object or array nobody reads is only followed to its matching bracket: strings must be
 //! sound, brackets must match, and what stands between them is somebody else's concern.
 
-use super::scan::{self, Outline};
+use super::escape::unescape;
+use super::fault::{Fault, Read, What, fault};
+use super::keys::Key;
+use super::scan::Outline;
 use super::text::{PAYLOAD_BYTES_MAX, Text, Texts};
 
 /// How values that nobody reads are stepped over.
@@ -15,106 +19,6 @@ pub(crate) enum Stepping {
     /// Objects and arrays are followed to their end.
     Balanced,
 }
-
-/// Why a payload cannot be read, and at which byte. Small, for every step of a reader may return one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
-    pub(crate) what: What,
-    pub(crate) at: u32,
-}
-
-macro_rules! whats {
-    ($($what:ident = $message:literal,)*) => {
-        /// What is wrong with a payload.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum What {
-            $($what,)*
-        }
-
-        impl What {
-            /// What is wrong, in words.
-            pub(crate) const fn message(self) -> &'static str {
-                match self {
-                    $(Self::$what => $message,)*
-                }
-            }
-        }
-    };
-}
-
-whats! {
-    NotAnObject = "expected an object",
-    NotAString = "expected a string",
-    NotAValue = "expected a value",
-    NotAWord = "expected true, false or null",
-    NoDigit = "expected a digit",
-    NoColon = "expected a colon",
-    NoCommaOrBrace = "expected a comma or a closing brace",
-    NoCommaOrBracket = "expected a comma or a closing bracket",
-    WrongBracket = "the closing bracket does not match the opening one",
-    ControlCharacter = "a control character in a string",
-    UnknownEscape = "an unknown escape in a string",
-    NoHexDigits = "a \\u escape without four hex digits",
-    LoneSurrogate = "a lone surrogate in a string",
-    StrayBackslash = "a backslash outside a string",
-    InvalidUtf8 = "invalid UTF-8",
-    KeyTwice = "the key stands twice",
-    EndsTooEarly = "the payload ends too early",
-    TrailingBytes = "bytes after the end of the object",
-    TooLong = "more bytes than can be read",
-    TooDeep = "nested too deeply",
-    TooManyImps = "too many imps",
-    TooManyBids = "too many bids",
-    TooManyListEntries = "too many block-list entries",
-}
-
-impl What {
-    /// True for more than a configured limit; everything else is not JSON, or JSON that receivers read differently.
-    pub(crate) const fn is_limit(self) -> bool {
-        matches!(
-            self,
-            Self::TooLong
-                | Self::TooDeep
-                | Self::TooManyImps
-                | Self::TooManyBids
-                | Self::TooManyListEntries
-        )
-    }
-}
-
-pub(crate) type Read<T> = Result<T, Fault>;
-
-/// The keys of one kind of object that somebody reads.
-pub(crate) trait Key: Copy {
-    /// The key with this name, escapes decoded.
-    fn find(name: &[u8]) -> Option<Self>;
-    /// A bit of its own for every key.
-    fn bit(self) -> u32;
-}
-
-/// Declares the keys of an object that are read; all others are stepped over.
-macro_rules! keys {
-    ($(#[$doc:meta])* $name:ident { $($key:ident = $text:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr(u8)]
-        enum $name { $($key),* }
-
-        impl $crate::openrtb::json::Key for $name {
-            fn find(name: &[u8]) -> Option<Self> {
-                match name {
-                    $($text => Some(Self::$key),)*
-                    _ => None,
-                }
-            }
-
-            fn bit(self) -> u32 {
-                1 << (self as u8)
-            }
-        }
-    };
-}
-pub(crate) use keys;
 
 /// Reads one payload from front to back.
 #[derive(Debug)]
@@ -272,7 +176,13 @@ impl<'p> Reader<'p> {
     /// A number without a fraction (`1`, `1.0`, `1e0`). None when the value is anything else.
     /// Numbers beyond 64 bits are the nearest of 64 bits.
     pub(crate) fn integer(&mut self) -> Read<Option<i64>> {
-        Ok(self.number()?.and_then(|(value, _)| whole(value)))
+        Ok(self.written_integer()?.map(|(value, _)| value))
+    }
+
+    /// The same, and how it is written.
+    pub(crate) fn written_integer(&mut self) -> Read<Option<(i64, Text)>> {
+        let number = self.number()?;
+        Ok(number.and_then(|(value, written)| Some((whole(value)?, written))))
     }
 
     /// A flag: `1`, `true` or `"1"` (spec: contract §3, JSON flags). Anything else is false.
@@ -521,49 +431,13 @@ impl<'p> Reader<'p> {
     }
 }
 
-#[cold]
-pub(super) fn fault(what: What, at: usize) -> Fault {
-    Fault {
-        what,
-        at: u32::try_from(at).unwrap_or(u32::MAX),
-    }
-}
-
-/// `value` when it has no fraction; a number beyond all doubles is one of those beyond 64 bits.
+/// `value` when it has no fraction; beyond 64 bits, the nearest of 64 bits.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "saturates, which is what the doc of `integer` says"
+    reason = "saturates, which is what the doc says"
 )]
 fn whole(value: f64) -> Option<i64> {
-    let fraction = if value.is_finite() {
-        value.fract()
-    } else {
-        0.0
-    };
-    (fraction.abs() < f64::MIN_POSITIVE).then_some(value as i64)
-}
-
-/// The character that the escape at the front of `text` stands for, and its length in bytes. The escape is sound.
-fn unescape(text: &[u8]) -> (char, usize) {
-    let character = match text.get(1) {
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
-        Some(b'n') => '\n',
-        Some(b'r') => '\r',
-        Some(b't') => '\t',
-        Some(b'u') => return unescape_unicode(text),
-        other => char::from(other.copied().unwrap_or_default()),
-    };
-    (character, 2)
-}
-
-/// `\uXXXX`, or two of them that are a surrogate pair.
-fn unescape_unicode(text: &[u8]) -> (char, usize) {
-    let units = [scan::hex(text, 2), scan::hex(text, 8)].map(Option::unwrap_or_default);
-    match char::decode_utf16(units).next() {
-        Some(Ok(character)) => (character, if character.len_utf16() == 2 { 12 } else { 6 }),
-        _ => (char::REPLACEMENT_CHARACTER, 6),
-    }
+    (value.trunc().to_bits() == value.to_bits()).then_some(value as i64)
 }
 
 /// The brackets that are open within a value, one bit each, the innermost lowest: set for `[`.

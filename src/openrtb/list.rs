@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::json::{Read, Reader};
+use super::fault::Read;
+use super::json::Reader;
 use super::text::Text;
 
 /// Positions of a list's entries, one behind the other.

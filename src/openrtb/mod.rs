@@ -2,22 +2,40 @@
 //!
 //! A view says what stands in a payload and judges nothing; its strings are positions ([`Text`]) in the payload, so
 //! what was read can be kept without borrowing, and the memory be used again for the next auction.
+//!
+//! Reading has two stages. An outline of the payload says where its strings and brackets are, worked out with the
+//! widest vectors that the processor has; a pull reader then goes from key to key and skips what nobody reads.
+
+mod fault;
+
+mod scan;
+
+mod escape;
+
+mod keys;
+
+mod json;
+
+mod text;
+
+mod list;
+
+mod request;
+
+mod response;
 
 mod category;
-mod codes;
+
 mod currency;
+
 pub mod domain;
-mod json;
-mod list;
-mod request;
-mod response;
-mod scan;
-mod text;
+
+mod codes;
 
 pub use category::{CategoryKey, CategoryTaxonomy, TaxonomyTable};
 pub use codes::{LossReason, NoBidReason, NonBidStatus};
 pub use currency::{DEFAULT_CURRENCY, Rates};
-pub(crate) use json::Fault;
+pub(crate) use fault::Fault;
 pub use list::List;
 pub(crate) use request::BidRequest;
 pub use request::{BidRequestView, Content, Deal, Floor, Imp};

@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use super::category::CategoryTaxonomy;
-use super::json::{Memory, Read, Reader, Stepping, What, keys, read_payload};
+use super::fault::{Read, What};
+use super::json::{Memory, Reader, Stepping, read_payload};
+use super::keys::keys;
 use super::list::{List, Lists};
 use super::text::{Text, Texts};
 use crate::limits::Limits;

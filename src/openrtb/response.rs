@@ -1,7 +1,9 @@
 //! The bid response as the gates see it.
 
 use super::category::CategoryTaxonomy;
-use super::json::{Memory, Read, Reader, Stepping, What, keys, read_payload};
+use super::fault::{Read, What};
+use super::json::{Memory, Reader, Stepping, read_payload};
+use super::keys::keys;
 use super::list::{List, Lists};
 use super::text::{Text, Texts};
 use crate::limits::Limits;
@@ -22,7 +24,7 @@ pub struct Bid {
     /// `dealid`.
     pub deal_id: Option<Text>,
     /// `qagmediarating`, and how it is written.
-    pub media_rating: Option<(f64, Text)>,
+    pub media_rating: Option<(i64, Text)>,
     adomain: List,
     cat: List,
     cattax: Option<i64>,
@@ -157,7 +159,7 @@ impl Reading<'_> {
             BidKey::Cat => bid.cat = self.lists.categories(reader)?,
             BidKey::Cattax => bid.cattax = reader.integer()?,
             BidKey::DealId => bid.deal_id = reader.text()?,
-            BidKey::MediaRating => bid.media_rating = reader.number()?,
+            BidKey::MediaRating => bid.media_rating = reader.written_integer()?,
         }
         Ok(())
     }

@@ -6,7 +6,8 @@
 
 use fearless_simd::{Level, Simd, dispatch, prelude::*, u8x64};
 
-use super::json::{Fault, What, fault};
+use super::escape::hex;
+use super::fault::{Fault, What, fault};
 
 /// Where the strings and brackets of a payload are.
 #[derive(Debug)]
@@ -244,15 +245,6 @@ impl Tracer {
         }
         Ok(())
     }
-}
-
-/// The four hexadecimal digits at `at`.
-pub(crate) fn hex(payload: &[u8], at: usize) -> Option<u16> {
-    let digits = payload.get(at..)?.first_chunk::<4>()?;
-    let unit = digits.iter().try_fold(0, |unit, &digit| {
-        Some(unit << 4 | char::from(digit).to_digit(16)?)
-    })?;
-    u16::try_from(unit).ok()
 }
 
 /// Quotes, backslashes, control characters, brackets of either kind and direction, and bytes beyond ASCII.

@@ -128,8 +128,6 @@ fn is_rated_for_children(rating: &[u8]) -> bool {
 }
 
 /// AdCOM, "List: Media Ratings": 2 is over 12, 3 is mature.
-fn is_for_older(rating: f64) -> bool {
-    [2.0, 3.0]
-        .iter()
-        .any(|older: &f64| (rating - older).abs() < f64::EPSILON)
+const fn is_for_older(rating: i64) -> bool {
+    matches!(rating, 2 | 3)
 }
