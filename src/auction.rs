@@ -1,7 +1,8 @@
 //! Request and response joined: all that a gate may see.
 
 use crate::openrtb::{
-    Bid, BidRequestView, BidResponseView, CategoryTaxonomy, DEFAULT_CURRENCY, Deal, Imp, Text,
+    Bid, BidRequestView, BidResponseView, Category, CategoryTaxonomy, DEFAULT_CURRENCY, Deal, Imp,
+    Text,
 };
 
 /// A bid request and the bid response to it, each bid with its imp.
@@ -148,7 +149,7 @@ impl<'a> JoinedBid<'a> {
 
     /// `cat`, without blanks.
     #[must_use]
-    pub(crate) fn categories(&self) -> &'a [Text] {
+    pub(crate) fn categories(&self) -> &'a [Category] {
         self.auction.response.categories(self.bid)
     }
 

@@ -4,12 +4,13 @@
 //! bytes (spec: performance).
 
 use std::hint::black_box;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use bidgate::evaluate::{Call, Clock, Evaluator};
 use bidgate::limits::Limits;
 use bidgate::policy::Policy;
 use bidgate::proto::{EvaluateResponse, Verdict};
+use bidgate::server::Arrival;
 use bidgate::wire::EvaluationId;
 use prost::Message as _;
 use traffic::Pair;
@@ -45,7 +46,7 @@ impl Judge {
 
     /// Judges a pair under the clock of the wall, as the server does.
     pub(crate) fn judge(&mut self, pair: &Pair) {
-        self.reply(&call(pair), &WallClock::now());
+        self.reply(&call(pair), &Arrival::now());
     }
 
     /// Judges a call and returns the reply.
@@ -63,7 +64,7 @@ impl Judge {
         let (call, reply) = (call(pair), &mut self.reply);
         let evaluation = self
             .evaluator
-            .evaluate(&call, &self.policy, &WallClock::now());
+            .evaluate(&call, &self.policy, &Arrival::now());
         repeat(&mut || {
             reply.clear();
             evaluation.encode(EvaluationId(1), reply);
@@ -98,35 +99,6 @@ pub(crate) fn call(pair: &Pair) -> Call<'_> {
         elapsed_us: Some(12_000),
         correlation_id: 7,
         ..Call::default()
-    }
-}
-
-/// The clock that the server gives the engine.
-pub(crate) struct WallClock {
-    at: Instant,
-    unix_us: u64,
-}
-
-impl WallClock {
-    #[expect(clippy::disallowed_methods, reason = "reading it is part of the cost")]
-    pub(crate) fn now() -> Self {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Self {
-            at: Instant::now(),
-            unix_us: u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX),
-        }
-    }
-}
-
-impl Clock for WallClock {
-    fn arrived_unix_us(&self) -> u64 {
-        self.unix_us
-    }
-
-    fn elapsed_ns(&self) -> u64 {
-        u64::try_from(self.at.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }
 

@@ -4,6 +4,8 @@
 
 use std::sync::LazyLock;
 
+use super::text::{Text, Texts};
+
 /// Category taxonomy (AdCOM, "List: Category Taxonomies"), as in `cattax`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CategoryTaxonomy(pub i64);
@@ -70,6 +72,37 @@ impl CategoryTaxonomy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CategoryKey(u64);
 
+/// A category of a list: its id, and what it would be in the taxonomy of most lists, Content Taxonomy 1.0. Which one
+/// counts may stand behind the list.
+#[derive(Clone, Copy, Debug)]
+pub struct Category {
+    /// The id, without white space around it.
+    pub id: Text,
+    content_1: CategoryKey,
+}
+
+impl Category {
+    /// The category with this `id`, which is `bytes`.
+    #[inline(always)]
+    pub(crate) fn new(id: Text, bytes: &[u8]) -> Self {
+        Self {
+            id,
+            content_1: CategoryKey::of_content_1(bytes),
+        }
+    }
+
+    /// The id in the form in which ids of `taxonomy` are compared. `texts` are those it was read of.
+    #[must_use]
+    #[inline]
+    pub fn key(&self, taxonomy: CategoryTaxonomy, texts: &Texts<'_>) -> CategoryKey {
+        if taxonomy == CategoryTaxonomy::DEFAULT {
+            self.content_1
+        } else {
+            CategoryKey::verbatim(texts.bytes(self.id))
+        }
+    }
+}
+
 /// The top byte of a key tells its kind; below these it is the length of an id that is kept whole.
 const WHOLE_MAX: usize = 7;
 const HASHED: u64 = 0x40 << 56;
@@ -79,13 +112,28 @@ const NUMBER_BITS: u32 = 30;
 
 impl CategoryKey {
     /// `IABn` or `IABn-m`, in any case and with leading zeros; other ids count in upper case.
+    #[inline(always)]
     fn of_content_1(id: &[u8]) -> Self {
+        match short_content_1(id) {
+            Some((tier1, tier2)) => Self::of_numbers(tier1, tier2),
+            None => Self::of_unusual_content_1(id),
+        }
+    }
+
+    #[inline(never)]
+    fn of_unusual_content_1(id: &[u8]) -> Self {
         match content_1_numbers(id) {
-            Some((tier1, tier2)) => {
-                Self(CONTENT_1 | tier1 << NUMBER_BITS | tier2.map_or(0, |tier2| tier2 + 1))
-            }
+            Some((tier1, tier2)) => Self::of_numbers(tier1, tier2),
             None => Self::of_bytes(id.iter().map(u8::to_ascii_uppercase)),
         }
+    }
+
+    const fn of_numbers(tier1: u64, tier2: Option<u64>) -> Self {
+        let below = match tier2 {
+            Some(tier2) => tier2 + 1,
+            None => 0,
+        };
+        Self(CONTENT_1 | tier1 << NUMBER_BITS | below)
     }
 
     fn verbatim(id: &[u8]) -> Self {
@@ -132,34 +180,74 @@ impl CategoryKey {
 /// Levels of the deepest table, Ad Product 2.0 and Content 3.1 having at most four.
 const DEPTH_MAX: usize = 8;
 
+/// The numbers of `IABn` or `IABn-m` with one or two digits each, which is how they are published. The id is looked
+/// at as one word, its first byte lowest: this is done for every entry of every block list.
+#[inline(always)]
+fn short_content_1(id: &[u8]) -> Option<(u64, Option<u64>)> {
+    const PREFIX: u64 = u32::from_le_bytes(*b"iab\0") as u64;
+    const LOWER_CASE: u64 = 0x20_2020;
+    let (head, tail) = (id.first_chunk()?, id.last_chunk()?);
+    let behind_head = 8 * id.len().checked_sub(4).filter(|&more| more <= 4)?;
+    let word =
+        u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << behind_head;
+    if (word | LOWER_CASE) & 0xff_ffff != PREFIX {
+        return None;
+    }
+    // 0xff, which no text contains, marks the end. Nothing is decided on the way: whether there is a second number,
+    // and how long either is, is beyond prediction.
+    const END: u64 = 0xff;
+    let (tier1, is_number, rest) = short_number(word >> 24 | !END << behind_head);
+    let (tier2, is_second_number, end) = short_number(rest >> 8);
+    let has_second = rest & 0xff == u64::from(b'-');
+    let ends = if has_second { end & 0xff } else { rest & 0xff } == END;
+    let sound = is_number & ends & (!has_second | is_second_number);
+    sound.then_some((tier1, has_second.then_some(tier2)))
+}
+
+/// The number of one or two digits in the lowest bytes, whether there is one, and what is behind it.
+#[inline(always)]
+const fn short_number(word: u64) -> (u64, bool, u64) {
+    let first = (word & 0xff).wrapping_sub(b'0' as u64);
+    let second = (word >> 8 & 0xff).wrapping_sub(b'0' as u64);
+    let (number, rest) = if second > 9 {
+        (first, word >> 8)
+    } else {
+        (first.wrapping_mul(10).wrapping_add(second), word >> 16)
+    };
+    (number, first <= 9, rest)
+}
+
 /// The numbers of `IABn` or `IABn-m`. None for other ids, and for numbers of which a key has no room.
 fn content_1_numbers(id: &[u8]) -> Option<(u64, Option<u64>)> {
-    let [b'I' | b'i', b'A' | b'a', b'B' | b'b', numbers @ ..] = id else {
+    let (prefix, numbers) = id.split_at_checked(3)?;
+    if !prefix.eq_ignore_ascii_case(b"IAB") {
         return None;
-    };
-    let (mut tier1, mut number, mut digits) = (None, 0, 0);
-    for &byte in numbers {
-        match byte {
-            b'0'..=b'9' if number < NUMBER_MAX => number = 10 * number + u64::from(byte - b'0'),
-            b'-' if digits > 0 && tier1.is_none() => {
-                tier1 = Some(number);
-                (number, digits) = (0, 0);
-                continue;
-            }
-            _ => return None,
-        }
-        digits += 1;
     }
-    match tier1 {
-        _ if digits == 0 => None,
-        None => Some((number, None)),
-        Some(tier1) => Some((tier1, Some(number))),
+    match numbers.iter().position(|&byte| byte == b'-') {
+        None => Some((number(numbers)?, None)),
+        Some(dash) => {
+            let (tier1, tier2) = (numbers.get(..dash)?, numbers.get(dash + 1..)?);
+            Some((number(tier1)?, Some(number(tier2)?)))
+        }
     }
 }
 
-/// A number below can take one more digit and still fits its bits of a key.
-const NUMBER_MAX: u64 = 1_000_000;
-const _: () = assert!(10 * NUMBER_MAX < 1 << (NUMBER_BITS - 4));
+/// The value of one digit or more, of which at most [`DIGITS_MAX`] count.
+fn number(digits: &[u8]) -> Option<u64> {
+    let zeros = digits.iter().take_while(|&&byte| byte == b'0').count();
+    let (_, counting) = digits.split_at_checked(zeros)?;
+    if digits.is_empty() || counting.len() > DIGITS_MAX {
+        return None;
+    }
+    counting.iter().try_fold(0, |number, &byte| {
+        let digit = char::from(byte).to_digit(10)?;
+        Some(10 * number + u64::from(digit))
+    })
+}
+
+/// Numbers of so many digits fit their bits of a key.
+const DIGITS_MAX: usize = 7;
+const _: () = assert!(10_u64.pow(7) < 1 << NUMBER_BITS && DIGITS_MAX == 7);
 
 impl TaxonomyTable {
     /// Every table.
@@ -249,8 +337,13 @@ fn rows(tsv: &str) -> Vec<Row> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::result_large_err,
+    reason = "the size of proptest's error is not ours"
+)]
 mod tests {
-    use super::{CategoryTaxonomy, TaxonomyTable};
+    use super::{CategoryTaxonomy, TaxonomyTable, content_1_numbers, short_content_1};
+    use proptest::prelude::*;
 
     fn below(taxonomy: i64, category: &str, ancestor: &str) -> bool {
         let taxonomy = CategoryTaxonomy(taxonomy);
@@ -270,6 +363,17 @@ mod tests {
         assert_ne!(key("IAB8"), key("IAB8-0"));
         assert_ne!(key("IAB-1"), key("IAB1"));
         assert_eq!(key("iab-1"), key("IAB-1"));
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_way_finds_what_the_long_one_does(tail in "[0-9-]{0,6}|[0-9]{1,2}(-[0-9]{1,2})?|.{0,5}", prefix in "IAB|iab|Iab|IAC|") {
+            let id = format!("{prefix}{tail}");
+            let short = short_content_1(id.as_bytes());
+            prop_assert!(short.is_none() || short == content_1_numbers(id.as_bytes()));
+            let published = content_1_numbers(id.as_bytes()).is_some_and(|(tier1, tier2)| tier1 < 100 && tier2.unwrap_or(0) < 100);
+            prop_assert_eq!(short.is_some(), published && tail.split('-').all(|number| number.len() <= 2));
+        }
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub(crate) fn read_payload<'p>(
     }
     decoded.clear();
     let mut traced = outline.trace(payload);
-    let valid = if outline.is_ascii() {
+    let valid = if traced.is_ok() && outline.is_ascii() {
         payload.len()
     } else {
         valid_utf8(payload)
@@ -88,7 +88,7 @@ pub(crate) fn read_payload<'p>(
 
 /// Bytes up to which `payload` is UTF-8.
 fn valid_utf8(payload: &[u8]) -> usize {
-    str::from_utf8(payload).map_or_else(|error| error.valid_up_to(), str::len)
+    simdutf8::compat::from_utf8(payload).map_or_else(|error| error.valid_up_to(), str::len)
 }
 
 impl<'p> Reader<'p> {
@@ -107,6 +107,7 @@ impl<'p> Reader<'p> {
     /// False when the value is not an object. `member` must read or step over the value it is called at.
     ///
     /// A key of `K` that stands twice is malformed: receivers disagree on which one counts (spec: contract §3).
+    #[inline]
     pub(crate) fn object<K: Key>(
         &mut self,
         mut member: impl FnMut(&mut Self, K) -> Read<()>,
@@ -114,38 +115,77 @@ impl<'p> Reader<'p> {
         if self.peek() != Some(b'{') {
             return self.check().map(|()| false);
         }
+        let mut at = self.enter()?;
         let mut seen = 0;
-        self.enter()?;
-        let mut more = !self.take(b'}');
+        let mut more = self.byte(at) != b'}';
         while more {
-            let start = self.at;
-            match self.key()? {
-                None => self.step()?,
-                Some(key) if seen & K::bit(key) != 0 => return Err(fault(What::KeyTwice, start)),
+            let (key, value) = self.key::<K>(at)?;
+            match key {
+                None => at = self.step_from(value)?,
+                Some(key) if seen & key.bit() != 0 => return Err(fault(What::KeyTwice, at)),
                 Some(key) => {
                     seen |= key.bit();
+                    self.at = value;
                     member(self, key)?;
+                    at = self.at;
                 }
             }
-            more = self.another(b'}', What::NoCommaOrBrace)?;
+            (more, at) = self.another(at, b'}', What::NoCommaOrBrace)?;
         }
-        self.depth -= 1;
+        self.leave(at);
         Ok(true)
     }
 
     /// The elements of an array, in document order. False when the value is not an array.
     /// `element` must read or step over the value it is called at.
+    #[inline]
     pub(crate) fn array(&mut self, mut element: impl FnMut(&mut Self) -> Read<()>) -> Read<bool> {
         if self.peek() != Some(b'[') {
             return self.check().map(|()| false);
         }
-        self.enter()?;
-        let mut more = !self.take(b']');
+        let mut at = self.enter()?;
+        let mut more = self.byte(at) != b']';
         while more {
+            self.at = at;
             element(self)?;
-            more = self.another(b']', What::NoCommaOrBracket)?;
+            (more, at) = self.another(self.at, b']', What::NoCommaOrBracket)?;
         }
-        self.depth -= 1;
+        self.leave(at);
+        Ok(true)
+    }
+
+    /// The elements of an array that are strings, with their bytes; None stands for any other. False when the value
+    /// is not an array.
+    #[inline(always)]
+    pub(crate) fn texts_of_array(
+        &mut self,
+        mut element: impl FnMut(Option<(Text, &[u8])>),
+    ) -> Read<bool> {
+        if self.peek() != Some(b'[') {
+            return self.check().map(|()| false);
+        }
+        let mut at = self.enter()?;
+        let mut more = self.byte(at) != b']';
+        while more {
+            let is_string = self.byte(at) == b'"';
+            let text = if is_string {
+                let (start, end, escaped) = self.content(at)?;
+                at = end + 1;
+                if escaped {
+                    self.decode(start, end)
+                } else {
+                    Text::of_payload(start, end)
+                }
+            } else {
+                self.at = at;
+                self.check()?;
+                at = self.at;
+                Text::default()
+            };
+            element(is_string.then(|| (text, self.texts().bytes(text))));
+            (more, at) = self.another(at, b']', What::NoCommaOrBracket)?;
+        }
+        self.leave(at);
         Ok(true)
     }
 
@@ -166,10 +206,8 @@ impl<'p> Reader<'p> {
         }
         let start = self.at;
         self.check_number()?;
-        let written = self.bytes.get(start..self.at).unwrap_or_default();
-        let value = str::from_utf8(written)
-            .ok()
-            .and_then(|written| written.parse().ok());
+        let written = self.slice(start, self.at);
+        let value = short_decimal(written).or_else(|| str::from_utf8(written).ok()?.parse().ok());
         Ok(value.map(|value| (value, Text::of_payload(start, self.at))))
     }
 
@@ -195,33 +233,14 @@ impl<'p> Reader<'p> {
     }
 
     /// The first byte of the next value; None at the end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn peek(&mut self) -> Option<u8> {
-        match self.bytes.get(self.at) {
-            Some(&byte) if byte > b' ' => Some(byte),
-            _ => self.peek_behind_space(),
-        }
-    }
-
-    #[inline(never)]
-    fn peek_behind_space(&mut self) -> Option<u8> {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.bytes.get(self.at) {
-            self.at += 1;
-        }
+        self.at = self.behind_space(self.at);
         self.bytes.get(self.at).copied()
     }
 
-    /// Steps over the next value, which nobody reads.
-    #[inline]
-    pub(crate) fn step(&mut self) -> Read<()> {
-        match self.peek() {
-            Some(b'"') => self.check_string(),
-            Some(b'{' | b'[') if self.stepping == Stepping::Balanced => self.balance(),
-            _ => self.check(),
-        }
-    }
-
     /// The bytes behind the texts read so far.
+    #[inline]
     pub(crate) fn texts(&self) -> Texts<'_> {
         Texts::new(self.bytes, self.decoded)
     }
@@ -229,17 +248,64 @@ impl<'p> Reader<'p> {
     /// What is wrong at this place.
     #[cold]
     pub(crate) fn fault(&self, what: What) -> Fault {
-        let ended = self.at >= self.bytes.len() && !what.is_limit();
+        self.fault_at(what, self.at)
+    }
+
+    #[cold]
+    fn fault_at(&self, what: What, at: usize) -> Fault {
+        let ended = at >= self.bytes.len() && !what.is_limit();
         let what = if ended { What::EndsTooEarly } else { what };
-        fault(what, self.at.min(self.bytes.len()))
+        fault(what, at.min(self.bytes.len()))
+    }
+
+    /// The byte at `at`; 0, which is nothing outside a string, behind the end.
+    #[inline(always)]
+    fn byte(&self, at: usize) -> u8 {
+        self.bytes.get(at).copied().unwrap_or(0)
+    }
+
+    /// The first position from `at` on without white space.
+    #[inline(always)]
+    fn behind_space(&self, at: usize) -> usize {
+        if self.byte(at) > b' ' {
+            return at;
+        }
+        self.behind_spaces(at)
+    }
+
+    #[inline(never)]
+    fn behind_spaces(&self, mut at: usize) -> usize {
+        while let b' ' | b'\t' | b'\n' | b'\r' = self.byte(at) {
+            at += 1;
+        }
+        at
+    }
+
+    /// Steps over the value at `at`, to where it ends.
+    #[inline(always)]
+    fn step_from(&mut self, at: usize) -> Read<usize> {
+        if self.byte(at) == b'"' {
+            return Ok(self.content(at)?.1 + 1);
+        }
+        self.at = at;
+        self.step_over()?;
+        Ok(self.at)
+    }
+
+    #[inline(never)]
+    fn step_over(&mut self) -> Read<()> {
+        match self.byte(self.at) {
+            b'{' | b'[' if self.stepping == Stepping::Balanced => self.balance(),
+            _ => self.check(),
+        }
     }
 
     /// Steps over the next value and checks every byte of it.
     fn check(&mut self) -> Read<()> {
         match self.peek() {
-            Some(b'"') => self.check_string(),
-            Some(b'{') => self.check_object(),
-            Some(b'[') => self.array(Self::check).map(|_| ()),
+            Some(b'"') => self.string().map(drop),
+            Some(b'{') => self.object(|_, key: Unread| match key {}).map(drop),
+            Some(b'[') => self.array(Self::check).map(drop),
             Some(b'-' | b'0'..=b'9') => self.check_number(),
             Some(b't') => self.check_word(b"true"),
             Some(b'f') => self.check_word(b"false"),
@@ -248,22 +314,9 @@ impl<'p> Reader<'p> {
         }
     }
 
-    fn check_object(&mut self) -> Read<()> {
-        self.enter()?;
-        let mut more = !self.take(b'}');
-        while more {
-            self.peek();
-            self.check_string()?;
-            self.colon()?;
-            self.check()?;
-            more = self.another(b'}', What::NoCommaOrBrace)?;
-        }
-        self.depth -= 1;
-        Ok(())
-    }
-
     fn check_word(&mut self, word: &[u8]) -> Read<()> {
-        if !self.rest().starts_with(word) {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        if !rest.starts_with(word) {
             return Err(self.fault(What::NotAWord));
         }
         self.at += word.len();
@@ -272,41 +325,33 @@ impl<'p> Reader<'p> {
 
     /// `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
     fn check_number(&mut self) -> Read<()> {
-        self.take_byte(b'-');
-        if !self.take_byte(b'0') {
-            self.digits()?;
+        let mut at = self.at + usize::from(self.byte(self.at) == b'-');
+        at = match self.byte(at) {
+            b'0' => at + 1,
+            _ => self.digits(at)?,
+        };
+        if self.byte(at) == b'.' {
+            at = self.digits(at + 1)?;
         }
-        if let Some(b'.') = self.bytes.get(self.at) {
-            self.at += 1;
-            self.digits()?;
+        if let b'e' | b'E' = self.byte(at) {
+            let signed = matches!(self.byte(at + 1), b'+' | b'-');
+            at = self.digits(at + 1 + usize::from(signed))?;
         }
-        if let Some(b'e' | b'E') = self.bytes.get(self.at) {
-            self.at += 1;
-            let _signed = self.take_byte(b'+') || self.take_byte(b'-');
-            self.digits()?;
-        }
+        self.at = at;
         Ok(())
     }
 
-    #[inline]
-    fn digits(&mut self) -> Read<()> {
-        let start = self.at;
-        let mut at = start;
-        while let Some(b'0'..=b'9') = self.bytes.get(at) {
-            at += 1;
+    /// Where the digits at `at` end; there must be one.
+    #[inline(always)]
+    fn digits(&self, at: usize) -> Read<usize> {
+        let mut end = at;
+        while self.byte(end).is_ascii_digit() {
+            end += 1;
         }
-        self.at = at;
-        if at == start {
-            Err(self.fault(What::NoDigit))
-        } else {
-            Ok(())
+        if end == at {
+            return Err(self.fault_at(What::NoDigit, at));
         }
-    }
-
-    /// Steps over a string. Its content is sound: the outline says so.
-    #[inline]
-    fn check_string(&mut self) -> Read<()> {
-        self.content().map(|_| ())
+        Ok(end)
     }
 
     /// Steps over an object or array: brackets outside strings are matched, the rest passes by.
@@ -314,72 +359,85 @@ impl<'p> Reader<'p> {
         let mut open = Open::default();
         let room = self.depth_max - self.depth;
         for at in self.outline.brackets(self.at) {
-            let bracket = self.bytes.get(at).copied().unwrap_or_default();
-            match bracket {
-                b'{' | b'[' if open.count < room => open.push(bracket),
-                b'{' | b'[' => return Err(fault(What::TooDeep, at)),
-                _ if open.pop(bracket) => {}
-                _ => return Err(fault(What::WrongBracket, at)),
+            let matches = open.pass(self.byte(at));
+            if matches & (1..=room).contains(&open.count) {
+                continue;
             }
-            if open.count == 0 {
+            if matches && open.count == 0 {
                 self.at = at + 1;
                 return Ok(());
             }
+            let what = if matches {
+                What::TooDeep
+            } else {
+                What::WrongBracket
+            };
+            return Err(fault(what, at));
         }
         Err(fault(What::EndsTooEarly, self.bytes.len()))
     }
 
-    /// An object's key with its colon. None when `K` does not name it.
-    #[inline]
-    fn key<K: Key>(&mut self) -> Read<Option<K>> {
-        self.peek();
-        let (start, end) = self.content()?;
-        let key = if self.outline.has_escape(start, end) {
+    /// The key at `at`, none when `K` does not name it, and where its value begins.
+    #[inline(always)]
+    fn key<K: Key>(&mut self, at: usize) -> Read<(Option<K>, usize)> {
+        if self.byte(at) != b'"' {
+            return Err(self.fault_at(What::NotAString, at));
+        }
+        let (start, end, escaped) = self.content(at)?;
+        let key = if escaped {
             let name = self.decode(start, end);
             K::find(self.texts().bytes(name))
         } else {
-            K::find(self.bytes.get(start..end).unwrap_or_default())
+            K::find(self.slice(start, end))
         };
-        self.colon()?;
-        Ok(key)
+        match self.window(end + 1) {
+            Some([b':', b'!'..=u8::MAX]) => Ok((key, end + 2)),
+            _ => Ok((key, self.behind_colon(end + 1)?)),
+        }
     }
 
-    #[inline]
-    fn colon(&mut self) -> Read<()> {
-        if !self.take(b':') {
-            return Err(self.fault(What::NoColon));
+    /// From the end of a key to its value.
+    #[inline(never)]
+    fn behind_colon(&self, at: usize) -> Read<usize> {
+        let colon = self.behind_space(at);
+        if self.byte(colon) != b':' {
+            return Err(self.fault_at(What::NoColon, colon));
         }
-        Ok(())
+        Ok(self.behind_space(colon + 1))
     }
 
     /// A string somebody reads.
     #[inline]
     fn string(&mut self) -> Read<Text> {
-        let (start, end) = self.content()?;
-        if self.outline.has_escape(start, end) {
+        let (start, end, escaped) = self.content(self.at)?;
+        self.at = end + 1;
+        if escaped {
             return Ok(self.decode(start, end));
         }
         Ok(Text::of_payload(start, end))
     }
 
-    /// Where the content of the string at this place begins and ends.
-    #[inline]
-    fn content(&mut self) -> Read<(usize, usize)> {
-        if !self.take_byte(b'"') {
-            return Err(self.fault(What::NotAString));
+    /// Where the content of the string that begins at `at` starts and ends, and whether it has an escape. It is sound:
+    /// the outline says so.
+    #[inline(always)]
+    fn content(&self, at: usize) -> Read<(usize, usize, bool)> {
+        let (end, escaped) = self.outline.string(at + 1);
+        if end >= self.bytes.len() {
+            return Err(self.fault_at(What::EndsTooEarly, end));
         }
-        let start = self.at;
-        let end = self.outline.quote(start);
-        self.at = end.map_or(self.bytes.len(), |end| end + 1);
-        end.map(|end| (start, end))
-            .ok_or_else(|| self.fault(What::EndsTooEarly))
+        Ok((at + 1, end, escaped))
+    }
+
+    #[inline(always)]
+    fn slice(&self, start: usize, end: usize) -> &'p [u8] {
+        self.bytes.get(start..end).unwrap_or_default()
     }
 
     /// Decodes the content of a string. Its escapes are sound.
     #[cold]
     fn decode(&mut self, start: usize, end: usize) -> Text {
         let first = self.decoded.len();
-        let mut rest = self.bytes.get(start..end).unwrap_or_default();
+        let mut rest = self.slice(start, end);
         while let Some(backslash) = rest.iter().position(|&byte| byte == b'\\') {
             let (plain, escape) = rest.split_at(backslash);
             self.decoded.extend_from_slice(plain);
@@ -392,42 +450,87 @@ impl<'p> Reader<'p> {
         Text::of_decoded(first, self.decoded.len())
     }
 
-    #[inline]
-    fn enter(&mut self) -> Read<()> {
+    /// Goes into an object or array, to its first member or element, or its end.
+    #[inline(always)]
+    fn enter(&mut self) -> Read<usize> {
         if self.depth == self.depth_max {
             return Err(self.fault(What::TooDeep));
         }
         self.depth += 1;
-        self.at += 1;
-        Ok(())
+        Ok(self.behind_space(self.at + 1))
     }
 
-    /// After a member or element: true when another one follows, false when `close` does.
-    #[inline]
-    fn another(&mut self, close: u8, expected: What) -> Read<bool> {
-        let next = self.peek();
-        if next == Some(b',') || next == Some(close) {
-            self.at += 1;
-            return Ok(next == Some(b','));
+    /// Goes out of an object or array that ends at `at`.
+    #[inline(always)]
+    fn leave(&mut self, at: usize) {
+        self.depth -= 1;
+        self.at = at + 1;
+    }
+
+    /// After a member or element: true and where the next one begins, or false and where `close` is.
+    #[inline(always)]
+    fn another(&self, at: usize, close: u8, expected: What) -> Read<(bool, usize)> {
+        match self.window(at) {
+            Some([b',', b'!'..=u8::MAX]) => Ok((true, at + 1)),
+            _ => self.another_behind_space(at, close, expected),
         }
-        Err(self.fault(expected))
     }
 
-    #[inline]
-    fn take(&mut self, byte: u8) -> bool {
-        self.peek();
-        self.take_byte(byte)
+    #[inline(never)]
+    fn another_behind_space(&self, at: usize, close: u8, expected: What) -> Read<(bool, usize)> {
+        let at = self.behind_space(at);
+        match self.byte(at) {
+            b',' => Ok((true, self.behind_space(at + 1))),
+            byte if byte == close => Ok((false, at)),
+            _ => Err(self.fault_at(expected, at)),
+        }
     }
 
-    #[inline]
-    fn take_byte(&mut self, byte: u8) -> bool {
-        let there = self.bytes.get(self.at) == Some(&byte);
-        self.at += usize::from(there);
-        there
+    /// The next bytes from `at` on.
+    #[inline(always)]
+    fn window<const N: usize>(&self, at: usize) -> Option<&'p [u8; N]> {
+        self.bytes.get(at..)?.first_chunk()
+    }
+}
+
+/// The value of a number without sign and exponent, of at most 15 digits: they are a double, the power of ten that
+/// divides them is one, and so the quotient is rounded once.
+#[inline]
+fn short_decimal(written: &[u8]) -> Option<f64> {
+    const TENS: [f64; 16] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    ];
+    if written.len() > TENS.len() {
+        return None;
+    }
+    let (mut digits, mut fraction) = (0_u64, None);
+    for (position, &byte) in written.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => digits = digits * 10 + u64::from(byte - b'0'),
+            b'.' => fraction = Some(written.len() - position - 1),
+            _ => return None,
+        }
+    }
+    if fraction.is_none() && written.len() == TENS.len() {
+        return None;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "15 digits fit a double")]
+    let whole = digits as f64;
+    Some(whole / TENS.get(fraction.unwrap_or(0))?)
+}
+
+/// The keys of an object of which nobody reads any.
+#[derive(Clone, Copy, Debug)]
+enum Unread {}
+
+impl Key for Unread {
+    #[inline(always)]
+    fn find(_: &[u8]) -> Option<Self> {
+        None
     }
 
-    fn rest(&self) -> &'p [u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
+    fn bit(self) -> u32 {
+        match self {}
     }
 }
 
@@ -440,7 +543,7 @@ fn whole(value: f64) -> Option<i64> {
     (value.trunc().to_bits() == value.to_bits()).then_some(value as i64)
 }
 
-/// The brackets that are open within a value, one bit each, the innermost lowest: set for `[`.
+/// The brackets that are open within a value, one bit each, the innermost lowest: set for braces.
 #[derive(Debug, Default)]
 struct Open {
     kinds: u64,
@@ -448,18 +551,20 @@ struct Open {
 }
 
 impl Open {
-    #[inline]
-    fn push(&mut self, bracket: u8) {
-        self.kinds = self.kinds << 1 | u64::from(bracket == b'[');
-        self.count += 1;
-    }
-
-    /// False when the innermost open bracket is of the other kind.
-    #[inline]
-    fn pop(&mut self, bracket: u8) -> bool {
-        let matches = self.kinds & 1 == u64::from(bracket == b']');
-        self.kinds >>= 1;
-        self.count -= 1;
+    /// Opens or closes one. False when it closes one of the other kind.
+    ///
+    /// One bit tells braces from square brackets, another one opening from closing. No branch depends on either:
+    /// what is nested how is beyond prediction.
+    #[inline(always)]
+    const fn pass(&mut self, bracket: u8) -> bool {
+        let brace = bracket as u64 >> 5 & 1;
+        let opens = bracket >> 1 & 1 == 1;
+        let matches = opens | (self.kinds & 1 == brace);
+        (self.kinds, self.count) = if opens {
+            (self.kinds << 1 | brace, self.count + 1)
+        } else {
+            (self.kinds >> 1, self.count - 1)
+        };
         matches
     }
 }

@@ -1,10 +1,11 @@
-//! Lists of strings of a payload, all in one vector.
+//! Lists of strings of a payload, those of a kind one behind the other.
 
 use std::ops::Range;
 
+use super::category::Category;
 use super::fault::Read;
 use super::json::Reader;
-use super::text::Text;
+use super::text::{Text, trim};
 
 /// Positions of a list's entries, one behind the other.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,45 +41,49 @@ impl List {
 /// The entries of every list that was read of a payload.
 #[derive(Debug, Default)]
 pub(crate) struct Lists {
-    texts: Vec<Text>,
+    categories: Vec<Category>,
+    domains: Vec<Text>,
 }
 
 impl Lists {
     pub(crate) fn clear(&mut self) {
-        self.texts.clear();
+        self.categories.clear();
+        self.domains.clear();
     }
 
-    /// The entries of `list`.
-    pub(crate) fn of(&self, list: List) -> &[Text] {
-        list.of(&self.texts)
+    /// The entries of a list of [`categories`](Self::read_categories).
+    pub(crate) fn categories(&self, list: List) -> &[Category] {
+        list.of(&self.categories)
+    }
+
+    /// The entries of a list of [`domains`](Self::read_domains).
+    pub(crate) fn domains(&self, list: List) -> &[Text] {
+        list.of(&self.domains)
     }
 
     /// Reads an array of category ids. Entries that are not strings, or blank, are ignored; white space around an id
     /// is not part of it (spec: gates, introduction and bcatCompliance).
-    pub(crate) fn categories(&mut self, reader: &mut Reader<'_>) -> Read<List> {
-        self.read(reader, |id| id.filter(|id| !id.is_empty()))
-    }
-
-    /// Reads an array of advertiser domains. An entry that is not a string is kept as an empty one: both are wrong
-    /// for the same reason (spec: gates, adomainVerify rule 1).
-    pub(crate) fn domains(&mut self, reader: &mut Reader<'_>) -> Read<List> {
-        self.read(reader, |domain| Some(domain.unwrap_or_default()))
-    }
-
-    /// `keep` tells what to keep of an entry: its text without white space around it, none when it is not a string.
-    fn read(
-        &mut self,
-        reader: &mut Reader<'_>,
-        keep: impl Fn(Option<Text>) -> Option<Text>,
-    ) -> Read<List> {
-        let start = self.texts.len();
-        reader.array(|reader| {
-            let text = reader.text()?.map(|text| reader.texts().trim(text));
-            if let Some(text) = keep(text) {
-                self.texts.push(text);
+    pub(crate) fn read_categories(&mut self, reader: &mut Reader<'_>) -> Read<List> {
+        let start = self.categories.len();
+        reader.texts_of_array(|entry| {
+            let Some((id, bytes)) = entry.map(trim) else {
+                return;
+            };
+            if !bytes.is_empty() {
+                self.categories.push(Category::new(id, bytes));
             }
-            Ok(())
         })?;
-        Ok(List::new(start, self.texts.len()))
+        Ok(List::new(start, self.categories.len()))
+    }
+
+    /// Reads an array of advertiser domains, without white space around them. An entry that is not a string is kept
+    /// as an empty one: both are wrong for the same reason (spec: gates, adomainVerify rule 1).
+    pub(crate) fn read_domains(&mut self, reader: &mut Reader<'_>) -> Read<List> {
+        let start = self.domains.len();
+        reader.texts_of_array(|entry| {
+            let domain = entry.map_or_else(Text::default, |entry| trim(entry).0);
+            self.domains.push(domain);
+        })?;
+        Ok(List::new(start, self.domains.len()))
     }
 }

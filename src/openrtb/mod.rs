@@ -32,7 +32,7 @@ pub mod domain;
 
 mod codes;
 
-pub use category::{CategoryKey, CategoryTaxonomy, TaxonomyTable};
+pub use category::{Category, CategoryKey, CategoryTaxonomy, TaxonomyTable};
 pub use codes::{LossReason, NoBidReason, NonBidStatus};
 pub use currency::{DEFAULT_CURRENCY, Rates};
 pub(crate) use fault::Fault;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::category::CategoryTaxonomy;
+use super::category::{Category, CategoryTaxonomy};
 use super::fault::{Read, What};
 use super::json::{Memory, Reader, Stepping, read_payload};
 use super::keys::keys;
@@ -200,7 +200,7 @@ impl Reading<'_> {
     }
 
     fn block_list(&mut self, reader: &mut Reader<'_>) -> Read<List> {
-        let list = self.lists.categories(reader)?;
+        let list = self.lists.read_categories(reader)?;
         let entries = self.head.bcat.len() + self.head.acat.len() + list.len();
         if entries > self.limits.block_list as usize {
             return Err(reader.fault(What::TooManyListEntries));
@@ -248,7 +248,7 @@ impl Reading<'_> {
         let mut content = Content::default();
         reader.object(|reader, key| {
             match key {
-                ContentKey::Cat => content.cat = self.lists.categories(reader)?,
+                ContentKey::Cat => content.cat = self.lists.read_categories(reader)?,
                 ContentKey::Cattax => content.cattax = reader.integer()?,
                 ContentKey::Rating => content.rating = reader.text()?,
             }
@@ -298,14 +298,14 @@ impl<'a> BidRequestView<'a> {
 
     /// `bcat`, blocked categories.
     #[must_use]
-    pub fn blocked_categories(&self) -> &'a [Text] {
-        self.request.lists.of(self.request.head.bcat)
+    pub fn blocked_categories(&self) -> &'a [Category] {
+        self.request.lists.categories(self.request.head.bcat)
     }
 
     /// `acat`, allowed categories.
     #[must_use]
-    pub fn allowed_categories(&self) -> &'a [Text] {
-        self.request.lists.of(self.request.head.acat)
+    pub fn allowed_categories(&self) -> &'a [Category] {
+        self.request.lists.categories(self.request.head.acat)
     }
 
     /// `cattax`: the taxonomy of `bcat` and `acat`.
@@ -331,8 +331,8 @@ impl<'a> BidRequestView<'a> {
 
     /// `cat` of a content.
     #[must_use]
-    pub fn content_categories(&self, content: Content) -> &'a [Text] {
-        self.request.lists.of(content.cat)
+    pub fn content_categories(&self, content: Content) -> &'a [Category] {
+        self.request.lists.categories(content.cat)
     }
 
     /// `app.bundle` and `app.name`.

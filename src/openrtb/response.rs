@@ -1,6 +1,6 @@
 //! The bid response as the gates see it.
 
-use super::category::CategoryTaxonomy;
+use super::category::{Category, CategoryTaxonomy};
 use super::fault::{Read, What};
 use super::json::{Memory, Reader, Stepping, read_payload};
 use super::keys::keys;
@@ -155,8 +155,8 @@ impl Reading<'_> {
             BidKey::Id => bid.id = reader.text()?,
             BidKey::Impid => bid.impid = reader.text()?,
             BidKey::Price => bid.price = price(reader)?,
-            BidKey::Adomain => bid.adomain = self.lists.domains(reader)?,
-            BidKey::Cat => bid.cat = self.lists.categories(reader)?,
+            BidKey::Adomain => bid.adomain = self.lists.read_domains(reader)?,
+            BidKey::Cat => bid.cat = self.lists.read_categories(reader)?,
             BidKey::Cattax => bid.cattax = reader.integer()?,
             BidKey::DealId => bid.deal_id = reader.text()?,
             BidKey::MediaRating => bid.media_rating = reader.written_integer()?,
@@ -203,13 +203,13 @@ impl<'a> BidResponseView<'a> {
     /// `adomain` of a bid, without white space around the entries. An entry that is not a string is empty.
     #[must_use]
     pub fn advertiser_domains(&self, bid: &Bid) -> &'a [Text] {
-        self.response.lists.of(bid.adomain)
+        self.response.lists.domains(bid.adomain)
     }
 
     /// `cat` of a bid, without white space around the ids and without blanks.
     #[must_use]
-    pub fn categories(&self, bid: &Bid) -> &'a [Text] {
-        self.response.lists.of(bid.cat)
+    pub fn categories(&self, bid: &Bid) -> &'a [Category] {
+        self.response.lists.categories(bid.cat)
     }
 
     /// `cattax` of a bid.

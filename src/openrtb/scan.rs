@@ -9,35 +9,36 @@ use fearless_simd::{Level, Simd, dispatch, prelude::*, u8x64};
 use super::escape::hex;
 use super::fault::{Fault, What, fault};
 
-/// Where the strings and brackets of a payload are.
+/// Where the strings and brackets of a payload are, 64 bytes a block, one bit a byte, the first byte lowest.
 #[derive(Debug)]
 pub(crate) struct Outline {
-    blocks: Vec<Block>,
-    has_escapes: bool,
+    strings: Vec<Strings>,
+    /// Brackets and braces outside strings.
+    brackets: Vec<u64>,
+    bytes: usize,
     is_ascii: bool,
     level: Level,
+}
+
+/// The strings of a block.
+#[derive(Clone, Copy, Debug, Default)]
+struct Strings {
+    /// Quotes that begin or end a string.
+    quotes: u64,
+    /// Backslashes; outside strings there are none.
+    backslashes: u64,
 }
 
 impl Default for Outline {
     fn default() -> Self {
         Self {
-            blocks: Vec::new(),
-            has_escapes: false,
+            strings: Vec::new(),
+            brackets: Vec::new(),
+            bytes: 0,
             is_ascii: true,
             level: Level::new(),
         }
     }
-}
-
-/// 64 bytes of a payload, one bit a byte, the first byte lowest.
-#[derive(Clone, Copy, Debug, Default)]
-struct Block {
-    /// Quotes that begin or end a string.
-    quotes: u64,
-    /// Backslashes; outside strings there are none.
-    backslashes: u64,
-    /// Brackets and braces outside strings.
-    brackets: u64,
 }
 
 impl Outline {
@@ -45,14 +46,14 @@ impl Outline {
     ///
     /// # Errors
     /// The first byte that makes a string malformed, and backslashes outside strings. Strings that do not end are not
-    /// noticed: they have no closing quote to be found.
+    /// noticed: they have no closing quote to be found. Nothing else is known of a payload with a fault.
     pub(crate) fn trace(&mut self, payload: &[u8]) -> Result<(), Fault> {
-        let blocks = &mut self.blocks;
-        blocks.clear();
-        let tracer = dispatch!(self.level, simd => trace(simd, payload, blocks));
-        self.has_escapes = tracer.seen_backslashes != 0;
-        self.is_ascii = tracer.seen_beyond_ascii == 0;
-        tracer.fault.map_or(Ok(()), Err)
+        let blocks = payload.len().div_ceil(BLOCK);
+        self.strings.resize(blocks, Strings::default());
+        self.brackets.resize(blocks, 0);
+        self.bytes = payload.len();
+        let level = self.level;
+        dispatch!(level, simd => trace(simd, payload, self))
     }
 
     /// True when no byte of the payload is beyond ASCII.
@@ -60,184 +61,184 @@ impl Outline {
         self.is_ascii
     }
 
-    /// The first quote at or behind `at` that begins or ends a string.
-    #[inline]
-    pub(crate) fn quote(&self, at: usize) -> Option<usize> {
-        let mut block = at / 64;
-        let mut quotes = self.blocks.get(block)?.quotes & (!0 << (at % 64));
-        while quotes == 0 {
-            block += 1;
-            quotes = self.blocks.get(block)?.quotes;
+    /// Where the string whose content begins at `start` has its closing quote, the payload's end if it has none, and
+    /// whether there is an escape in it.
+    #[inline(always)]
+    pub(crate) fn string(&self, start: usize) -> (usize, bool) {
+        let shift = start % BLOCK;
+        match self.strings.get(start / BLOCK) {
+            Some(block) if block.quotes >> shift != 0 => {
+                let quotes = block.quotes >> shift;
+                let within = quotes ^ (quotes - 1);
+                let escaped = block.backslashes >> shift & within != 0;
+                (start + quotes.trailing_zeros() as usize, escaped)
+            }
+            _ => self.long_string(start),
         }
-        Some(block * 64 + quotes.trailing_zeros() as usize)
+    }
+
+    /// The same for a string that goes on behind its block.
+    #[inline(never)]
+    fn long_string(&self, start: usize) -> (usize, bool) {
+        let mut blocks = self.strings.get(start / BLOCK..).unwrap_or_default().iter();
+        let mut backslashes = blocks
+            .next()
+            .map_or(0, |block| block.backslashes >> (start % BLOCK));
+        let mut at = start / BLOCK * BLOCK;
+        for block in blocks {
+            at += BLOCK;
+            if block.quotes != 0 {
+                backslashes |= block.backslashes & (block.quotes ^ (block.quotes - 1));
+                at += block.quotes.trailing_zeros() as usize;
+                return (at, backslashes != 0);
+            }
+            backslashes |= block.backslashes;
+        }
+        (self.bytes, backslashes != 0)
     }
 
     /// The brackets and braces at or behind `at` that stand outside strings.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn brackets(&self, at: usize) -> impl Iterator<Item = usize> {
-        let first = at / 64;
-        let mut blocks = self.blocks.get(first..).unwrap_or_default().iter();
-        let mut bits = blocks
-            .next()
-            .map_or(0, |block| block.brackets & (!0 << (at % 64)));
-        let mut start = first * 64;
+        let first = at / BLOCK;
+        let mut blocks = self.brackets.get(first..).unwrap_or_default().iter();
+        let mut bits = blocks.next().map_or(0, |bits| bits & (!0 << (at % BLOCK)));
+        let mut start = first * BLOCK;
         std::iter::from_fn(move || {
             while bits == 0 {
-                bits = blocks.next()?.brackets;
-                start += 64;
+                bits = *blocks.next()?;
+                start += BLOCK;
             }
             let at = start + bits.trailing_zeros() as usize;
             bits &= bits - 1;
             Some(at)
         })
     }
-
-    /// Whether an escape stands within `start..end`, the content of a string.
-    #[inline]
-    pub(crate) fn has_escape(&self, start: usize, end: usize) -> bool {
-        self.has_escapes && self.has_backslash(start, end)
-    }
-
-    fn has_backslash(&self, start: usize, end: usize) -> bool {
-        let (first, last) = (start / 64, end / 64);
-        let blocks = self.blocks.get(first..=last).unwrap_or_default();
-        let behind = !0 << (start % 64);
-        let before = !(!0 << (end % 64));
-        match blocks {
-            [block] => block.backslashes & behind & before != 0,
-            [first, between @ .., last] => {
-                first.backslashes & behind != 0
-                    || last.backslashes & before != 0
-                    || between.iter().any(|block| block.backslashes != 0)
-            }
-            [] => false,
-        }
-    }
 }
+
+/// Bytes that are looked at together.
+const BLOCK: usize = 64;
 
 #[inline(always)]
-fn trace<S: Simd>(simd: S, payload: &[u8], outline: &mut Vec<Block>) -> Tracer {
-    let mut tracer = Tracer::default();
+fn trace<S: Simd>(simd: S, payload: &[u8], outline: &mut Outline) -> Result<(), Fault> {
+    let mut carry = Carry::default();
+    let mut verifier = Verifier {
+        payload,
+        second_half: None,
+    };
+    let mut at = 0;
+    let mut seen = u8x64::splat(simd, 0);
     let (blocks, rest) = payload.as_chunks();
-    outline.resize(blocks.len(), Block::default());
-    for (block, traced) in blocks.iter().zip(outline.iter_mut()) {
-        *traced = tracer.block(simd, block, payload);
+    let rest = (!rest.is_empty()).then(|| padded(rest));
+    let traced = outline.strings.iter_mut().zip(&mut outline.brackets);
+    for (block, (strings, brackets)) in blocks.iter().chain(&rest).zip(traced) {
+        let bytes = u8x64::from_slice(simd, block);
+        seen |= bytes;
+        let suspects;
+        (*strings, *brackets, suspects) = carry.block(bytes);
+        if suspects != 0 {
+            verifier.verify(at, suspects)?;
+        }
+        at += BLOCK;
     }
-    if !rest.is_empty() {
-        outline.push(tracer.block(simd, &padded(rest), payload));
-    }
-    tracer
+    outline.is_ascii = seen.simd_lt(0x80).all_true();
+    Ok(())
 }
 
-/// What one block must know of those before it.
-#[derive(Debug, Default)]
-struct Tracer {
-    /// Position of the block.
-    at: usize,
+/// What a block must know of the one before it.
+#[derive(Clone, Copy, Default)]
+struct Carry {
     /// All ones when the block begins within a string.
     in_string: u64,
     /// 1 when the block's first byte is escaped by the last one of the block before.
     escaping: u64,
-    /// Where the second half of a surrogate pair that was seen already is escaped.
-    second_half: Option<usize>,
-    /// Not 0 once there was a backslash.
-    seen_backslashes: u64,
-    /// Not 0 once there was a byte beyond ASCII.
-    seen_beyond_ascii: u64,
-    /// The first thing wrong.
-    fault: Option<Fault>,
 }
 
-impl Tracer {
+impl Carry {
+    /// The strings and the brackets of a block, and suspects: bytes that are wrong, or to be looked at. These are
+    /// control characters in strings, backslashes outside, and what a backslash escapes unless it is a common one.
     #[inline(always)]
-    fn block<S: Simd>(&mut self, simd: S, bytes: &[u8; 64], payload: &[u8]) -> Block {
-        let [quotes, backslashes, controls, brackets, beyond_ascii] = classify(simd, bytes);
-        self.seen_backslashes |= backslashes;
-        self.seen_beyond_ascii |= beyond_ascii;
-        let escaped = self.escaped(backslashes);
-        let quotes = quotes & !escaped;
+    fn block<S: Simd>(&mut self, bytes: u8x64<S>) -> (Strings, u64, u64) {
+        // Bracket and brace differ in one bit: setting it turns `[` into `{` and `]` into `}`, no other byte into either.
+        let folded = bytes | 0x20;
+        let brackets = (folded.simd_eq(b'{') | folded.simd_eq(b'}')).to_bitmask();
+        let backslash = bytes.simd_eq(b'\\');
+        let control = bytes.min(b' ' - 1).simd_eq(bytes);
+        let quote = bytes.simd_eq(b'"');
+        let mut quotes = quote.to_bitmask();
+        let (mut backslashes, mut controls, mut odd) = (0, 0, 0);
+        if (backslash | control).any_true() || self.escaping != 0 {
+            backslashes = backslash.to_bitmask();
+            controls = control.to_bitmask();
+            let escaped = self.escaped(backslashes);
+            quotes &= !escaped;
+            let common = [b'/', b'n', b'r', b't', b'b', b'f']
+                .iter()
+                .fold(quote | backslash, |common, &byte| {
+                    common | bytes.simd_eq(byte)
+                });
+            odd = escaped & !common.to_bitmask();
+        }
         let strings = prefix_xor(quotes) ^ self.in_string;
         self.in_string = 0_u64.wrapping_sub(strings >> 63);
-        let controls = controls & strings;
-        if (backslashes | escaped | controls) != 0 && self.fault.is_none() {
-            self.fault = self
-                .verify(escaped, controls, backslashes & !strings, payload)
-                .err();
-        }
-        self.at += 64;
-        Block {
+        let suspects = odd | controls & strings | backslashes & !strings;
+        let strings_found = Strings {
             quotes,
             backslashes,
-            brackets: brackets & !strings,
-        }
+        };
+        (strings_found, brackets & !strings, suspects)
     }
 
     /// The bytes that a backslash escapes: those behind an odd number of backslashes.
     ///
     /// Adding the runs that start at odd bits to the runs themselves carries out of each run, which tells their parity.
     #[inline(always)]
-    fn escaped(&mut self, backslashes: u64) -> u64 {
+    const fn escaped(&mut self, backslashes: u64) -> u64 {
         const EVEN: u64 = 0x5555_5555_5555_5555;
-        let escaping = self.escaping;
-        if backslashes == 0 {
-            self.escaping = 0;
-            return escaping;
-        }
-        let backslashes = backslashes & !escaping;
-        let behind = backslashes << 1 | escaping;
+        let backslashes = backslashes & !self.escaping;
+        let behind = backslashes << 1 | self.escaping;
         let odd_starts = backslashes & !EVEN & !behind;
         let (ends, carries) = odd_starts.overflowing_add(backslashes);
-        self.escaping = u64::from(carries);
+        self.escaping = carries as u64;
         (EVEN ^ (ends << 1)) & behind
     }
+}
 
-    /// Checks escapes; control characters and backslashes that stray are wrong by themselves.
-    #[inline(never)]
-    fn verify(
-        &mut self,
-        escaped: u64,
-        controls: u64,
-        stray: u64,
-        payload: &[u8],
-    ) -> Result<(), Fault> {
-        for (bits, what) in [
-            (controls, What::ControlCharacter),
-            (stray, What::StrayBackslash),
-        ] {
-            if bits != 0 {
-                return Err(fault(what, self.at + bits.trailing_zeros() as usize));
+/// Looks at what may be wrong.
+struct Verifier<'p> {
+    payload: &'p [u8],
+    /// Where the second half of a surrogate pair that was seen already is escaped.
+    second_half: Option<usize>,
+}
+
+impl Verifier<'_> {
+    /// Checks the `suspects` of the block at `start`, in the order in which they stand.
+    #[cold]
+    fn verify(&mut self, start: usize, mut suspects: u64) -> Result<(), Fault> {
+        while suspects != 0 {
+            let at = start + suspects.trailing_zeros() as usize;
+            match self.payload.get(at) {
+                Some(b'u') => self.verify_unicode(at)?,
+                Some(b'\\') => return Err(fault(What::StrayBackslash, at)),
+                Some(..b' ') => return Err(fault(What::ControlCharacter, at)),
+                Some(_) => return Err(fault(What::UnknownEscape, at)),
+                None => return Err(fault(What::EndsTooEarly, self.payload.len())),
             }
-        }
-        let mut escaped = escaped;
-        while escaped != 0 {
-            self.verify_escape(self.at + escaped.trailing_zeros() as usize, payload)?;
-            escaped &= escaped - 1;
+            suspects &= suspects - 1;
         }
         Ok(())
     }
 
-    /// Checks the character at `at`, which is escaped.
-    #[inline]
-    fn verify_escape(&mut self, at: usize, payload: &[u8]) -> Result<(), Fault> {
-        match payload.get(at) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(()),
-            Some(b'u') => self.verify_unicode(at, payload),
-            Some(_) => Err(fault(What::UnknownEscape, at)),
-            None => Err(fault(What::EndsTooEarly, payload.len())),
-        }
-    }
-
-    #[cold]
-    fn verify_unicode(&mut self, at: usize, payload: &[u8]) -> Result<(), Fault> {
-        let unit = hex(payload, at + 1).ok_or_else(|| fault(What::NoHexDigits, at))?;
+    fn verify_unicode(&mut self, at: usize) -> Result<(), Fault> {
+        let unit = hex(self.payload, at + 1).ok_or_else(|| fault(What::NoHexDigits, at))?;
         if self.second_half == Some(at) {
             return Ok(());
         }
         let second = at + 6;
-        let low = payload
-            .get(at + 5..=second)
-            .filter(|escape| escape == b"\\u");
-        let low = low.and_then(|_| hex(payload, second + 1));
+        let low = self.payload.get(at + 5..=second);
+        let low = low
+            .filter(|escape| escape == b"\\u")
+            .and_then(|_| hex(self.payload, second + 1));
         match (unit, low) {
             (0xd800..=0xdbff, Some(0xdc00..=0xdfff)) => self.second_half = Some(second),
             (0xd800..=0xdfff, _) => return Err(fault(What::LoneSurrogate, at)),
@@ -245,22 +246,6 @@ impl Tracer {
         }
         Ok(())
     }
-}
-
-/// Quotes, backslashes, control characters, brackets of either kind and direction, and bytes beyond ASCII.
-///
-/// Bracket and brace differ in one bit: setting it turns `[` into `{` and `]` into `}`, and no other byte into either.
-#[inline(always)]
-fn classify<S: Simd>(simd: S, bytes: &[u8; 64]) -> [u64; 5] {
-    let bytes = u8x64::from_slice(simd, bytes);
-    let folded = bytes | 0x20;
-    [
-        bytes.simd_eq(b'"').to_bitmask(),
-        bytes.simd_eq(b'\\').to_bitmask(),
-        bytes.simd_lt(b' ').to_bitmask(),
-        (folded.simd_eq(b'{') | folded.simd_eq(b'}')).to_bitmask(),
-        bytes.simd_ge(0x80).to_bitmask(),
-    ]
 }
 
 /// Bit n of the result is the parity of bits 0 to n: set from each opening quote up to its closing one.
@@ -276,8 +261,8 @@ const fn prefix_xor(mut bits: u64) -> u64 {
 }
 
 /// The last bytes of a payload, filled up with what says nothing.
-fn padded(rest: &[u8]) -> [u8; 64] {
-    let mut block = [b' '; 64];
+fn padded(rest: &[u8]) -> [u8; BLOCK] {
+    let mut block = [b' '; BLOCK];
     for (to, from) in block.iter_mut().zip(rest) {
         *to = *from;
     }
@@ -335,9 +320,10 @@ mod tests {
             let Some(naive) = naive else { return Ok(()) };
             let next = |at: usize, wanted| (at..payload.len()).find(|&i| naive[i] == wanted);
             for at in 0..payload.len() {
-                prop_assert_eq!(outline.quote(at), next(at, Byte::Quote));
+                let end = next(at, Byte::Quote).unwrap_or(payload.len());
+                let escape = next(at, Byte::Backslash).is_some_and(|escape| escape < end);
+                prop_assert_eq!(outline.string(at), (end, escape));
                 prop_assert_eq!(outline.brackets(at).next(), next(at, Byte::Bracket));
-                prop_assert_eq!(outline.has_escape(at, payload.len()), next(at, Byte::Backslash).is_some());
             }
         }
     }

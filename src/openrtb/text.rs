@@ -92,18 +92,21 @@ impl<'a> Texts<'a> {
     pub fn str(&self, text: Text) -> &'a str {
         std::str::from_utf8(self.bytes(text)).unwrap_or_default()
     }
+}
 
-    /// `text` without ASCII white space around it.
-    #[must_use]
-    #[inline]
-    pub fn trim(&self, text: Text) -> Text {
-        let bytes = self.bytes(text);
-        let blank = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_whitespace);
-        if !blank(bytes.first()) && !blank(bytes.last()) {
-            return text;
-        }
-        let head = bytes.len() - bytes.trim_ascii_start().len();
-        let tail = bytes.len() - bytes.trim_ascii_end().len();
-        text.shortened(head, tail)
+/// A text and its bytes, without ASCII white space around them.
+#[inline(always)]
+pub(crate) fn trim((text, bytes): (Text, &[u8])) -> (Text, &[u8]) {
+    let dark = |byte: Option<&u8>| byte.is_some_and(|&byte| byte > b' ');
+    if dark(bytes.first()) && dark(bytes.last()) {
+        return (text, bytes);
     }
+    trim_blanks(text, bytes)
+}
+
+#[cold]
+fn trim_blanks(text: Text, bytes: &[u8]) -> (Text, &[u8]) {
+    let head = bytes.len() - bytes.trim_ascii_start().len();
+    let tail = bytes.len() - bytes.trim_ascii_end().len();
+    (text.shortened(head, tail), bytes.trim_ascii())
 }

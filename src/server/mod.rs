@@ -49,7 +49,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
-pub(crate) use clock::Arrival;
+pub use clock::Arrival;
 pub use listener::BindError;
 pub use settings::Settings;
 
@@ -137,6 +137,7 @@ impl Server {
     }
 
     fn start(self, readiness: &Arc<Readiness>) -> io::Result<Running> {
+        clock::calibrate();
         let settings = self.settings;
         let (metrics, recorders) =
             Metrics::new(settings.worker_count(), settings.policy.load().gate_names());

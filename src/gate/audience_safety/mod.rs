@@ -73,8 +73,8 @@ impl AudienceSafety {
         let texts = auction.response.texts();
         bid.categories()
             .iter()
-            .copied()
-            .find(|&category| self.unsafe_categories.contain(table, texts.bytes(category)))
+            .map(|category| category.id)
+            .find(|&id| self.unsafe_categories.contain(table, texts.bytes(id)))
     }
 }
 
@@ -104,7 +104,7 @@ fn is_for_children(request: &BidRequestView<'_>, content: Content) -> bool {
     request
         .content_categories(content)
         .iter()
-        .any(|&category| children.contains(&texts.bytes(category)))
+        .any(|category| children.contains(&texts.bytes(category.id)))
         || content
             .rating
             .is_some_and(|rating| is_rated_for_children(texts.bytes(rating)))

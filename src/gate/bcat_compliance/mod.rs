@@ -11,7 +11,7 @@ pub(crate) use needles::Needles;
 use super::{Gate, Judged, Sheet};
 use crate::auction::{Auction, JoinedBid};
 use crate::document::Section;
-use crate::openrtb::{BidRequestView, CategoryKey, CategoryTaxonomy, Text, Texts};
+use crate::openrtb::{BidRequestView, Category, CategoryKey, CategoryTaxonomy, Text, Texts};
 use crate::verdict::{Detail, Reason};
 
 /// The rule, compiled.
@@ -50,10 +50,10 @@ impl BcatCompliance {
             .bids()
             .filter(|bid| bid.taxonomy().comparable(list.taxonomy))
         {
-            for &id in bid.categories() {
-                let category = bid.taxonomy().key(texts.bytes(id));
-                self.line(category, bid.taxonomy())
-                    .for_each(|category| needles.add(category, id));
+            for category in bid.categories() {
+                let key = category.key(bid.taxonomy(), texts);
+                self.line(key, bid.taxonomy())
+                    .for_each(|key| needles.add(key, category.id));
             }
         }
         needles.find_in(list, texts);
@@ -62,16 +62,17 @@ impl BcatCompliance {
     /// The entry that names the category or one above it.
     fn entry_for(
         self,
-        id: Text,
+        category: Category,
         auction: &Auction<'_>,
         bid: &JoinedBid<'_>,
         list: &CategoryList<'_>,
         needles: &Needles,
     ) -> Option<Text> {
         let texts = auction.response.texts();
-        let category = bid.taxonomy().key(texts.bytes(id));
-        self.line(category, bid.taxonomy())
-            .find_map(|category| needles.entry(category, texts.bytes(id), list.taxonomy, texts))
+        let key = category.key(bid.taxonomy(), texts);
+        let id = texts.bytes(category.id);
+        self.line(key, bid.taxonomy())
+            .find_map(|key| needles.entry(key, id, list.taxonomy, texts))
     }
 
     fn judge_bid(
@@ -101,8 +102,12 @@ impl BcatCompliance {
         list: &CategoryList<'_>,
         needles: &Needles,
     ) -> Option<(Reason, Detail)> {
-        bid.categories().iter().find_map(|&id| {
-            match (list.kind, self.entry_for(id, auction, bid, list, needles)) {
+        bid.categories().iter().find_map(|&category| {
+            let id = category.id;
+            match (
+                list.kind,
+                self.entry_for(category, auction, bid, list, needles),
+            ) {
                 (ListKind::Blocked, Some(entry)) => {
                     Some((Reason::BlockedCategory, Detail::Against(id, entry)))
                 }
@@ -129,7 +134,7 @@ impl Gate for BcatCompliance {
 /// The request's block list, or its allow list when it blocks nothing.
 struct CategoryList<'a> {
     kind: ListKind,
-    entries: &'a [Text],
+    entries: &'a [Category],
     taxonomy: CategoryTaxonomy,
     texts: Texts<'a>,
 }

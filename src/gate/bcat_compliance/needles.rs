@@ -49,15 +49,26 @@ impl Needles {
             .sort_unstable_by(|a, b| a.category.cmp(&b.category).then_with(|| id(a).cmp(id(b))));
         self.needles
             .dedup_by(|a, b| a.category == b.category && id(a).eq(id(b)));
-        for &entry in list.entries {
-            let written = list.texts.bytes(entry);
-            let category = list.taxonomy.key(written);
-            if self.filter.may_hold(category)
-                && let Some(needle) = self.position(category, written, list.taxonomy, texts)
-                && let Some(needle) = self.needles.get_mut(needle)
-            {
-                needle.entry.get_or_insert(entry);
+        for entry in list.entries {
+            let category = entry.key(list.taxonomy, &list.texts);
+            if self.filter.may_hold(category) {
+                self.find(category, entry.id, list, texts);
             }
+        }
+    }
+
+    /// Remembers `entry` if it names one of the bids' categories, and none before did.
+    fn find(
+        &mut self,
+        category: CategoryKey,
+        entry: Text,
+        list: &CategoryList<'_>,
+        texts: &Texts<'_>,
+    ) {
+        let written = list.texts.bytes(entry);
+        let needle = self.position(category, written, list.taxonomy, texts);
+        if let Some(needle) = needle.and_then(|needle| self.needles.get_mut(needle)) {
+            needle.entry.get_or_insert(entry);
         }
     }
 
