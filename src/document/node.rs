@@ -7,6 +7,8 @@ pub(super) struct Node {
     pub(super) value: Value,
     /// `file:line:column`, or the name of the flag or variable that gave the value.
     pub(super) place: String,
+    /// Its path in the document, where it is read as part of something else than what it is written in.
+    pub(super) path: Option<String>,
 }
 
 /// What a document can say.
@@ -36,6 +38,16 @@ impl Node {
         Self {
             value,
             place: place.to_owned(),
+            path: None,
+        }
+    }
+
+    /// The text, if it is one.
+    pub(super) fn text(&self) -> Option<&str> {
+        if let Value::Text(text) = &self.value {
+            Some(text)
+        } else {
+            None
         }
     }
 
