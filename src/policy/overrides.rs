@@ -1,5 +1,7 @@
 //! What differs for some agents and tools.
 
+use std::ops::RangeInclusive;
+
 use super::rules::{GATE_LIST, RuleSet, default_gates};
 use super::selection::{Pattern, Selection};
 use crate::document::Section;
@@ -22,9 +24,14 @@ impl Overrides {
         let mut patterns = Vec::new();
         let mut positions = Vec::new();
         policy.layers(KEY, GATE_LIST, &default_gates(), |layer, position| {
-            patterns.push(compile_patterns(layer));
-            rules.push(RuleSet::compile(layer));
-            positions.push(position);
+            let pattern = compile_patterns(layer);
+            let rule_set = RuleSet::compile(layer);
+            // Nothing is said of the order of overrides that are for no calls.
+            if let Some(pattern) = pattern {
+                patterns.push(pattern);
+                rules.push(rule_set);
+                positions.push(position);
+            }
         });
         if rules.len() > OVERRIDES_MAX {
             policy.reject(KEY, &format!("more than {OVERRIDES_MAX} overrides"));
@@ -54,46 +61,49 @@ impl Overrides {
 
 const UNREACHABLE: &str = "every call that matches also matches an override further up, and the first one counts; move it up or remove it";
 
-/// Which calls an override is for: by `agent_id`, and by `tool`.
-fn compile_patterns(layer: &mut Section) -> (Pattern, Pattern) {
-    let tool = compile_pattern(layer, "tool", TOOL_BYTES);
-    let agent_id = compile_pattern(layer, "agent_id", AGENT_ID_BYTES);
-    if agent_id == Some(Pattern::Exact(String::new())) {
-        layer.reject(
-            "agent_id",
-            "no call has an empty agent_id; name one, or remove the key",
-        );
+/// Which calls an override is for: by `agent_id`, and by `tool`. None when that is not said well.
+fn compile_patterns(layer: &mut Section) -> Option<(Pattern, Pattern)> {
+    let tool = compile_pattern(layer, "tool", 0..=TOOL_BYTES);
+    let agent_id = compile_pattern(layer, "agent_id", 1..=AGENT_ID_BYTES);
+    let (agent_id, tool) = (agent_id?, tool?);
+    if agent_id.is_any() && tool.is_any() {
+        layer.reject("", MATCHES_ALL);
+        return None;
     }
-    if [&tool, &agent_id].map(|pattern| pattern.as_ref().is_none_or(Pattern::is_any)) == [true; 2] {
-        layer.reject(
-            "",
-            "matches every call; add a `tool` or an `agent_id`, or change the policy itself",
-        );
-    }
-    (
-        agent_id.unwrap_or(Pattern::ANY),
-        tool.unwrap_or(Pattern::ANY),
-    )
+    Some((agent_id, tool))
 }
 
-/// A text, or the beginning of one with a `*` behind it.
-fn compile_pattern(layer: &mut Section, key: &str, bytes_max: usize) -> Option<Pattern> {
-    let text = layer.optional_string(key)?;
+const MATCHES_ALL: &str =
+    "matches every call; add a `tool` or an `agent_id`, or change the policy itself";
+
+/// A text, or the beginning of one with a `*` behind it. Absent is every text. `bytes` is how long texts of calls are.
+fn compile_pattern(
+    layer: &mut Section,
+    key: &str,
+    bytes: RangeInclusive<usize>,
+) -> Option<Pattern> {
+    let Some(text) = layer.optional_string(key) else {
+        return Some(Pattern::ANY);
+    };
     let pattern = match text.strip_suffix('*') {
         Some(prefix) => Pattern::Prefix(prefix.to_owned()),
         None => Pattern::Exact(text),
     };
-    if pattern.text().contains('*') {
-        layer.reject(
-            key,
-            "has a `*` that is not its end; only what a text begins with can be matched",
-        );
-    }
-    if pattern.text().len() > bytes_max {
-        layer.reject(
-            key,
-            &format!("is longer than the {bytes_max} bytes that a call can have"),
-        );
-    }
-    Some(pattern)
+    let problem = match &pattern {
+        Pattern::Exact(text) | Pattern::Prefix(text) if text.contains('*') => {
+            "has a `*` that is not its end; only what a text begins with can be matched".to_owned()
+        }
+        Pattern::Exact(text) | Pattern::Prefix(text) if text.len() > *bytes.end() => {
+            format!(
+                "is longer than the {} bytes that a call can have; shorten it",
+                bytes.end()
+            )
+        }
+        Pattern::Exact(text) if text.len() < *bytes.start() => {
+            "is empty, which that of a call never is; give it a text or remove the key".to_owned()
+        }
+        Pattern::Exact(_) | Pattern::Prefix(_) => return Some(pattern),
+    };
+    layer.reject(key, &problem);
+    None
 }

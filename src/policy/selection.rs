@@ -26,15 +26,27 @@ impl Pattern {
         *self == Self::ANY
     }
 
+    /// In byte order, the first text that matches.
+    fn begin(&self) -> &[u8] {
+        self.text().as_bytes()
+    }
+
     /// In byte order, the first text that comes behind all that match; none when nothing does.
     fn end(&self) -> Option<Vec<u8>> {
-        let mut end = self.text().as_bytes().to_vec();
+        let mut end = self.begin().to_vec();
         match self {
             Self::Exact(_) => end.push(0),
             // UTF-8 has no byte 0xff, so that there is always one above.
             Self::Prefix(_) => *end.last_mut()? += 1,
         }
         Some(end)
+    }
+
+    fn matches(&self, text: &[u8]) -> bool {
+        match self {
+            Self::Exact(exact) => text == exact.as_bytes(),
+            Self::Prefix(prefix) => text.starts_with(prefix.as_bytes()),
+        }
     }
 }
 
@@ -53,9 +65,13 @@ pub(super) struct Selection {
 impl Selection {
     /// Patterns of agents and tools, one pair an override; at most [`OVERRIDES_MAX`].
     pub(super) fn new(overrides: &[(Pattern, Pattern)]) -> Self {
+        let (agents, tools): (Vec<_>, Vec<_>) = overrides
+            .iter()
+            .map(|(agent_id, tool)| (agent_id, tool))
+            .unzip();
         Self {
-            agents: Stretches::new(overrides.iter().map(|(agent_id, _)| agent_id)),
-            tools: Stretches::new(overrides.iter().map(|(_, tool)| tool)),
+            agents: Stretches::new(&agents),
+            tools: Stretches::new(&tools),
         }
     }
 
@@ -89,31 +105,18 @@ fn first(matching: Set) -> Option<usize> {
 struct Stretches(Vec<(Vec<u8>, Set)>);
 
 impl Stretches {
-    fn new<'p>(patterns: impl Iterator<Item = &'p Pattern> + Clone) -> Self {
-        let begins = patterns
-            .clone()
-            .map(|pattern| pattern.text().as_bytes().to_vec());
-        let ends = patterns.clone().filter_map(Pattern::end);
+    fn new(patterns: &[&Pattern]) -> Self {
+        let begins = patterns.iter().map(|pattern| pattern.begin().to_vec());
+        let ends = patterns.iter().filter_map(|pattern| pattern.end());
         let mut cuts: Vec<_> = begins.chain(ends).chain([Vec::new()]).collect();
         cuts.sort_unstable();
         cuts.dedup();
-        let matching = |cut: &Vec<u8>| {
-            let numbered = patterns.clone().enumerate();
-            numbered
-                .filter(|(_, pattern)| {
-                    let begun = pattern.text().as_bytes() <= cut.as_slice();
-                    begun && pattern.end().is_none_or(|end| *cut < end)
-                })
-                .fold(0, |set, (number, _)| set | 1 << number)
-        };
-        Self(
-            cuts.into_iter()
-                .map(|cut| {
-                    let set = matching(&cut);
-                    (cut, set)
-                })
-                .collect(),
-        )
+        let stretches = cuts.into_iter().map(|cut| {
+            let matching = patterns.iter().zip(0..).filter(|(it, _)| it.matches(&cut));
+            let set = matching.fold(0, |set, (_, number)| set | 1 << number);
+            (cut, set)
+        });
+        Self(stretches.collect())
     }
 
     /// The patterns that match a text.
@@ -129,6 +132,10 @@ impl Stretches {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::result_large_err,
+    reason = "the error of a property is not ours to shrink"
+)]
 mod tests {
     use proptest::prelude::*;
 
@@ -136,13 +143,9 @@ mod tests {
 
     /// The first pattern that matches, one after another.
     fn naive(overrides: &[(Pattern, Pattern)], agent_id: &str, tool: &str) -> Option<usize> {
-        let matches = |pattern: &Pattern, text: &str| match pattern {
-            Pattern::Exact(exact) => exact == text,
-            Pattern::Prefix(prefix) => text.starts_with(prefix),
-        };
-        overrides
-            .iter()
-            .position(|(agents, tools)| matches(agents, agent_id) && matches(tools, tool))
+        overrides.iter().position(|(agents, tools)| {
+            agents.matches(agent_id.as_bytes()) && tools.matches(tool.as_bytes())
+        })
     }
 
     fn pattern() -> impl Strategy<Value = Pattern> {

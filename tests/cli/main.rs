@@ -35,13 +35,13 @@ mod tests {
         let expected = "\
 FAIL nbr 0 (not every bid was rejected) policy # # us
 
-GATE STATUS REASON LATENCY us
-ok tmaxGuard passed #
-ok impidMatch passed #
-x adomainVerify failed adomain_placeholder #
-. bidSanity aborted #
-. audienceSafety aborted #
-. bcatCompliance aborted #
+GATE MODE STATUS REASON LATENCY us
+ok tmaxGuard enforce passed #
+ok impidMatch enforce passed #
+x adomainVerify enforce failed adomain_placeholder #
+. bidSanity enforce aborted #
+. audienceSafety enforce aborted #
+. bcatCompliance enforce aborted #
 
 BID ID IMPID GATE REASON DETAIL LOSS REASON NON-BID
 x 0/1 b-1013 2 adomainVerify adomain_placeholder example.com 6 Invalid Advertiser Domain 350
@@ -235,8 +235,8 @@ x 1/0 b-1014 2 adomainVerify adomain_ip_address 10.0.0.7 6 Invalid Advertiser Do
             "PASS 1 50.0%",
             "FAIL 1 50.0%",
             "ERROR 0 0.0%",
-            "impidMatch 1 1 0 0 0",
-            "impidMatch impid_unknown 1",
+            "impidMatch enforce 1 1 0 0 0",
+            "impidMatch enforce impid_unknown 1",
         ] {
             assert!(
                 told.lines().any(|told| told == line),
