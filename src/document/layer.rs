@@ -57,10 +57,10 @@ fn merge(over: &mut Node, path: &str, base: &Node, name: &str) {
 
 /// The first item with the name of another.
 fn named_as<'n>(item: &Node, items: &'n [Node], name: &str) -> Option<&'n Node> {
-    let wanted = item.entry(name)?.node.text()?;
+    let wanted = item.entry(name)?.node.value.text()?;
     items.iter().find(|item| {
         let entry = item.entry(name);
-        entry.and_then(|entry| entry.node.text()) == Some(wanted)
+        entry.and_then(|entry| entry.node.value.text()) == Some(wanted)
     })
 }
 

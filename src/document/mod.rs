@@ -127,7 +127,7 @@ impl Document {
     /// The text at a key of the root mapping, if it is a text.
     #[must_use]
     pub fn text(&self, key: &str) -> Option<&str> {
-        self.root.entry(key)?.node.text()
+        self.root.entry(key)?.node.value.text()
     }
 
     /// Removes a key of the root mapping.

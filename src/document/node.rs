@@ -42,15 +42,6 @@ impl Node {
         }
     }
 
-    /// The text, if it is one.
-    pub(super) fn text(&self) -> Option<&str> {
-        if let Value::Text(text) = &self.value {
-            Some(text)
-        } else {
-            None
-        }
-    }
-
     /// The entries of a mapping; none of anything else.
     pub(super) fn entries(&self) -> &[Entry] {
         if let Value::Mapping(entries) = &self.value {
@@ -132,6 +123,33 @@ impl Node {
             node = next;
         }
         node
+    }
+}
+
+impl Value {
+    /// The text, if it is one.
+    pub(super) fn text(&self) -> Option<&str> {
+        if let Self::Text(text) = self {
+            Some(text)
+        } else {
+            None
+        }
+    }
+
+    /// The number, if it is one and finite.
+    pub(super) fn finite(&self) -> Option<f64> {
+        let number = match self {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a number written without a fraction is meant as the nearest double"
+            )]
+            Self::Integer(integer) => *integer as f64,
+            Self::Number(number) => *number,
+            Self::Null | Self::Flag(_) | Self::Text(_) | Self::List(_) | Self::Mapping(_) => {
+                return None;
+            }
+        };
+        number.is_finite().then_some(number)
     }
 }
 

@@ -57,7 +57,7 @@ impl Section {
 
     /// A finite number greater than 0.
     pub fn positive(&mut self, key: &str, default: f64) -> f64 {
-        let read = |value: &Value| finite(value).filter(|number| *number > 0.0);
+        let read = |value: &Value| value.finite().filter(|number| *number > 0.0);
         let number = self.scalar(key, &Wanted::Positive, read).unwrap_or(default);
         self.record(key, Effective::Number(number));
         number
@@ -67,7 +67,8 @@ impl Section {
     pub fn non_negative(&mut self, key: &str, default: f64) -> f64 {
         // Adding 0 makes one zero of the two, so that they print and digest alike.
         let read = |value: &Value| {
-            finite(value)
+            value
+                .finite()
                 .filter(|number| *number >= 0.0)
                 .map(|number| number + 0.0)
         };
@@ -118,7 +119,7 @@ impl Section {
 
     /// A string that need not be there, and has no default.
     pub fn optional_string(&mut self, key: &str) -> Option<String> {
-        let string = self.scalar(key, &Wanted::Text, |value| text(value).map(str::to_owned))?;
+        let string = self.scalar(key, &Wanted::Text, |value| value.text().map(str::to_owned))?;
         self.record(key, Effective::Text(string.clone()));
         Some(string)
     }
@@ -156,7 +157,7 @@ impl Section {
             key: name, node, ..
         } in self.entries(key)
         {
-            match finite(&node.value).filter(|rate| *rate > 0.0) {
+            match node.value.finite().filter(|rate| *rate > 0.0) {
                 Some(rate) => rates.push((name, rate)),
                 None => self.mismatch(&format!("{key}.{name}"), &node, &Wanted::Positive),
             }
@@ -358,7 +359,7 @@ impl Section {
     fn chosen<'c, T: Copy>(&mut self, key: &str, choices: &[(&'c str, T)]) -> Option<(&'c str, T)> {
         let named = |text: &str| choices.iter().copied().find(|(word, _)| *word == text);
         self.scalar(key, &Wanted::choice(choices), |value| {
-            text(value).and_then(named)
+            value.text().and_then(named)
         })
     }
 
@@ -377,7 +378,7 @@ impl Section {
     }
 
     fn listed_string(&mut self, key: &str, item: &Node) -> Option<String> {
-        let string = text(&item.value).map(str::to_owned);
+        let string = item.value.text().map(str::to_owned);
         if string.is_none() {
             self.mismatch(key, item, &Wanted::Text);
         }
@@ -465,27 +466,4 @@ impl Section {
             (false, false) => format!("{}.{key}", self.path),
         }
     }
-}
-
-fn text(value: &Value) -> Option<&str> {
-    if let Value::Text(text) = value {
-        Some(text)
-    } else {
-        None
-    }
-}
-
-fn finite(value: &Value) -> Option<f64> {
-    let number = match value {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a number written without a fraction is meant as the nearest double"
-        )]
-        Value::Integer(integer) => *integer as f64,
-        Value::Number(number) => *number,
-        Value::Null | Value::Flag(_) | Value::Text(_) | Value::List(_) | Value::Mapping(_) => {
-            return None;
-        }
-    };
-    number.is_finite().then_some(number)
 }

@@ -1,11 +1,11 @@
-//! Which evaluations are held back (spec: none; README, "Trying a gate out").
+//! Which evaluations are held back from enforcement.
 
-/// A sequence that visits every percentile equally often, in small steps of time too: of any run of evaluations, a
-/// gate holds back its share, give or take a few.
+/// A sequence of percentiles, spread so evenly that of any run of evaluations a gate holds back its share, give or take
+/// a few.
 ///
-/// It takes no clock and no randomness. Adding the golden ratio again and again spreads numbers evenly, and so it does
-/// when only every second, or every n-th, evaluation is looked at: a bidder that asks for its exchanges in turn has the
-/// same share of each held back.
+/// It takes no clock and no randomness: multiples of the golden ratio, without their whole parts, fill the unit interval
+/// evenly. So does every n-th of them, and a bidder that asks for its exchanges in turn has the same share of each held
+/// back.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Holdback {
     /// A fraction of 1, in units of 2^-64.
