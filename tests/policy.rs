@@ -50,7 +50,10 @@ overrides: [{tool: x, gates: [{name: bidSanity, rates: {usd: 3}}]}, {tool: y, ga
         };
         assert!(policy(OVERRIDES_MAX).is_ok());
         let problems = policy(OVERRIDES_MAX + 1).unwrap_err().to_string();
-        assert_eq!(problems, "t:2:12: overrides: more than 128 overrides\n");
+        assert_eq!(
+            problems,
+            "t:2:12: overrides: has more than 128 items; remove some\n"
+        );
     }
 
     #[test]

@@ -195,24 +195,28 @@ impl Section {
         self.each(key, items, default, |section, _| read(section))
     }
 
-    /// A list of mappings, each laid over this one: what an item does not say is as this mapping says it, in the keys
-    /// asked for so far. Values are replaced whole, but for the named list: its items are found by their names and
-    /// merged key by key, and those that this mapping lacks come last. `default` is the named list when it is absent
-    /// here. `read` gets the position in the list too. Absent is empty.
+    /// A list of at most `max` mappings, each laid over this one: what an item does not say is as this mapping says it,
+    /// in the keys asked for so far. Values are replaced whole, but for the named list: its items are found by their
+    /// names and merged key by key, and those that this mapping lacks come last. `default` is the named list when it is
+    /// absent here. `read` gets the position in the list too. Absent is empty.
     pub fn layers<T>(
         &mut self,
-        key: &str,
+        (key, max): (&str, usize),
         named: NamedList,
         default: &[(&str, &str)],
         read: impl FnMut(&mut Self, usize) -> T,
     ) -> Vec<T> {
         let base = self.base_of_layers(named, default);
-        let items = self.items(key).unwrap_or_default().into_iter().zip(0..);
-        let items = items.map(|(item, index)| {
-            let path = self.path_of(&format!("{key}[{index}]"));
-            layer::lay(item, &path, &base, named)
-        });
-        let items = items.collect();
+        let mut items = self.items(key).unwrap_or_default();
+        if items.len() > max {
+            self.reject(key, &format!("has more than {max} items; remove some"));
+            items.truncate(max);
+        }
+        let path = self.path_of(key);
+        let items = items
+            .into_iter()
+            .zip(0..)
+            .map(|(item, index)| layer::lay(item, &format!("{path}[{index}]"), &base, named));
         self.each(key, items, &[], read)
     }
 
@@ -245,7 +249,7 @@ impl Section {
     fn each<T>(
         &mut self,
         key: &str,
-        items: Vec<Node>,
+        items: impl IntoIterator<Item = Node>,
         known: &[(&str, &str)],
         mut read: impl FnMut(&mut Self, usize) -> T,
     ) -> Vec<T> {

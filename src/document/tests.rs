@@ -199,7 +199,7 @@ fn a_layer_inherits_what_was_asked_for_and_each_value_keeps_its_place() {
     let mut layers = Vec::new();
     let problems = read(text, |section| {
         read_one(section);
-        layers = section.layers("over", list, &[], |layer, _| read_one(layer));
+        layers = section.layers(("over", 2), list, &[], |layer, _| read_one(layer));
     });
     let item = |name: &str, y| (name.to_owned(), 0, y);
     assert_eq!(

@@ -23,20 +23,21 @@ impl Overrides {
         let mut rules = Vec::new();
         let mut patterns = Vec::new();
         let mut positions = Vec::new();
-        policy.layers(KEY, GATE_LIST, &default_gates(), |layer, position| {
-            let pattern = compile_patterns(layer);
-            let rule_set = RuleSet::compile(layer);
-            // Nothing is said of the order of overrides that are for no calls.
-            if let Some(pattern) = pattern {
-                patterns.push(pattern);
-                rules.push(rule_set);
-                positions.push(position);
-            }
-        });
-        if rules.len() > OVERRIDES_MAX {
-            policy.reject(KEY, &format!("more than {OVERRIDES_MAX} overrides"));
-            return Self::default();
-        }
+        policy.layers(
+            (KEY, OVERRIDES_MAX),
+            GATE_LIST,
+            &default_gates(),
+            |layer, position| {
+                let pattern = compile_patterns(layer);
+                let rule_set = RuleSet::compile(layer);
+                // Nothing is said of the order of overrides that are for no calls.
+                if let Some(pattern) = pattern {
+                    patterns.push(pattern);
+                    rules.push(rule_set);
+                    positions.push(position);
+                }
+            },
+        );
         let selection = Selection::new(&patterns);
         for unreachable in selection.unreachable() {
             if let Some(position) = positions.get(unreachable) {
