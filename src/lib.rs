@@ -31,7 +31,7 @@
 //! | [`openrtb`] | the field's vocabulary: payload reading, taxonomies, domains, currencies, codes |
 //! | [`auction`] | request and response joined: all that a gate may see |
 //! | [`gate`] | the gates, and the table of them |
-//! | [`policy`] | the rules' options: a document compiled once |
+//! | [`policy`] | the rules' options and modes, for all calls and for some: a document compiled once |
 //! | [`verdict`] | verdict, outcomes, findings, reasons and errors |
 //! | [`wire`] | protobuf in and out, by hand |
 //! | [`limits`] | every bound, with its reason |

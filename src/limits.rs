@@ -14,6 +14,8 @@ pub const MESSAGE_BYTES_MAX: usize = 1 << 30;
 pub const DEPTH_MAX: u32 = 64;
 /// Gates of a policy: a finding names its gate in one byte.
 pub const GATES_MAX: usize = 64;
+/// Overrides of a policy: the lookup keeps one bit each. An exchange each, and room.
+pub const OVERRIDES_MAX: usize = 128;
 /// Bytes of a configuration or policy file. A real one has a few kilobytes; this stops a wrong path early.
 pub const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
 /// Levels of nesting of a configuration or policy file: it is read recursively.
@@ -21,6 +23,7 @@ pub const DOCUMENT_DEPTH_MAX: u32 = 32;
 
 const _: () = assert!(MESSAGE_BYTES_MAX < 1 << 31);
 const _: () = assert!(GATES_MAX <= 255);
+const _: () = assert!(OVERRIDES_MAX <= 128);
 
 /// How large the payloads of one auction may be. Exceeding one answers `limit_exceeded` (spec: contract §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -79,18 +79,52 @@ impl GateStatus {
         }
     }
 
-    /// True when the auction may still pass.
+    /// True when even an enforced gate lets the auction pass.
     #[must_use]
     pub const fn passed(self) -> bool {
         matches!(self, Self::Passed | Self::Skipped)
     }
 }
 
+/// What a gate's finding may do to the auction (spec: contract §1, `mode`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateMode {
+    /// The gate fails what it finds wrong.
+    Enforce,
+    /// The policy has the gate warn: it says what it finds wrong and fails nothing.
+    Warn,
+    /// The policy enforces the gate, but held this evaluation back: the gate warns.
+    Holdback,
+}
+
+impl GateMode {
+    /// Every mode, in the order of the proto.
+    pub const ALL: [Self; 3] = [Self::Enforce, Self::Warn, Self::Holdback];
+
+    /// The lower-case name used in metrics and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Warn => "warn",
+            Self::Holdback => "holdback",
+        }
+    }
+
+    /// True when the gate can fail the auction.
+    #[must_use]
+    pub const fn is_enforced(self) -> bool {
+        matches!(self, Self::Enforce)
+    }
+}
+
 /// One gate's part of the answer.
 #[derive(Clone, Copy, Debug)]
 pub struct GateOutcome {
-    /// How the gate ended.
+    /// How the gate ended: what it found, also when it only warns.
     pub status: GateStatus,
+    /// What that does to the auction.
+    pub mode: GateMode,
     /// The first rejected bid's reason, or why the gate was skipped; none when passed or aborted.
     pub reason: Option<Reason>,
     /// This gate alone, in nanoseconds.
@@ -98,14 +132,21 @@ pub struct GateOutcome {
 }
 
 impl GateOutcome {
-    /// An outcome of which the time is not known yet.
+    /// The outcome of an enforced gate, of which the time is not known yet.
     #[must_use]
     pub const fn new(status: GateStatus, reason: Option<Reason>) -> Self {
         Self {
             status,
+            mode: GateMode::Enforce,
             reason,
             latency_ns: 0,
         }
+    }
+
+    /// True when the auction may still pass: the gate passed, was skipped, or only warns.
+    #[must_use]
+    pub const fn passed(&self) -> bool {
+        self.status.passed() || !self.mode.is_enforced()
     }
 }
 

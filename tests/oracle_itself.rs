@@ -240,9 +240,57 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_only_warned_fails_nothing_and_holding_back_is_open() {
+        let verdicts = |options: serde_json::Value| {
+            let mut gate = json!({ "name": "bidSanity" });
+            gate.as_object_mut()
+                .unwrap()
+                .extend(options.as_object().unwrap().clone());
+            let answers = judge(
+                "{}",
+                r#"{"seatbid":[{"bid":[{"price":-1}]}]}"#,
+                &json!([gate]),
+            );
+            let told =
+                |answer: Answer| (answer.verdict, answer.gates.first().map(|gate| gate.mode));
+            answers.into_iter().map(told).collect::<Vec<_>>()
+        };
+        let (fail, held) = (("fail", Some("enforce")), ("pass", Some("holdback")));
+        assert_eq!(verdicts(json!({})), [fail]);
+        assert_eq!(
+            verdicts(json!({ "mode": "warn", "holdback": 5 }))[0],
+            ("pass", Some("warn"))
+        );
+        assert_eq!(verdicts(json!({ "mode": "off" })), [("pass", None)]);
+        assert_eq!(verdicts(json!({ "holdback": 5 })), [held, fail]);
+        assert_eq!(verdicts(json!({ "holdback": 100 })), [held]);
+    }
+
+    #[test]
+    fn the_first_override_that_matches_is_merged_by_the_names_of_gates() {
+        let policy = json!({
+            "gates": [{ "name": "impidMatch" }, { "name": "bidSanity", "max_price": 1 }],
+            "overrides": [
+                { "tool": "x", "agent_id": "a*", "gates": [{ "name": "bidSanity", "mode": "warn" }] },
+                { "agent_id": "a", "gates": [{ "name": "tmaxGuard" }, { "name": "impidMatch", "mode": "off" }] }
+            ]
+        });
+        let gates = |agent_id: &str, tool: &str| {
+            let gates = Policy::for_call(&policy, agent_id, tool).gates;
+            let told = gates.iter().map(|listed| (listed.gate.name(), listed.mode));
+            told.collect::<Vec<_>>()
+        };
+        let (imp, price) = (("impidMatch", "enforce"), ("bidSanity", "enforce"));
+        assert_eq!(gates("ab", "x"), [imp, ("bidSanity", "warn")]);
+        assert_eq!(gates("a", "x"), [imp, ("bidSanity", "warn")]);
+        assert_eq!(gates("a", "xy"), [price, ("tmaxGuard", "enforce")]);
+        assert_eq!(gates("ab", "y"), [imp, price]);
+    }
+
     /// Error codes, or verdicts where there is no error.
     fn verdicts(request: &str, response: &str) -> Vec<&'static str> {
-        let policy = Policy::from_json(&json!({}));
+        let policy = Policy::for_call(&json!({}), "", "");
         let answers = answers(
             request.as_bytes(),
             response.as_bytes(),
@@ -280,7 +328,7 @@ mod tests {
     }
 
     fn judge(request: &str, response: &str, gates: &serde_json::Value) -> Vec<Answer> {
-        let policy = Policy::from_json(&json!({ "gates": gates }));
+        let policy = Policy::for_call(&json!({ "gates": gates }), "", "");
         answers(
             request.as_bytes(),
             response.as_bytes(),

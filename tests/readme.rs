@@ -119,10 +119,17 @@ mod tests {
         let mut gate = "";
         let mut options = Vec::new();
         let yaml = Policy::default().effective().to_yaml();
-        for (key, value) in yaml.lines().filter_map(|line| line.trim().split_once(": ")) {
+        let gates = yaml.lines().take_while(|line| *line != "overrides: []");
+        for (key, value) in gates.filter_map(|line| line.trim().split_once(": ")) {
             match key.strip_prefix("- ") {
                 Some(_name) => gate = value,
                 None if gate.is_empty() => {}
+                None if key == "mode" || key == "holdback" => {
+                    let of_every_gate = ["every gate", key, value].map(str::to_owned);
+                    if !options.contains(&of_every_gate) {
+                        options.push(of_every_gate);
+                    }
+                }
                 None => options.push(
                     [gate, key, value.strip_suffix(".0").unwrap_or(value)].map(str::to_owned),
                 ),

@@ -18,7 +18,7 @@ use crate::wire::{self, WireError};
 
 /// Shown below the help of this command.
 pub const EXAMPLES: &str = "\
-The policy's timeout_ms does not apply: how busy this machine is says nothing about a bid.
+The policy's timeout_ms and holdback do not apply: neither how busy this machine is nor chance says anything about a bid.
 Exit code: 0 passed, 1 failed, 2 could not judge.
 
 Examples:

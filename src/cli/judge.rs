@@ -50,7 +50,7 @@ impl PolicyArgs {
 /// Judges auctions one after another, with the reply that a caller of the RPC would get in time.
 ///
 /// The policy's time budget does not apply: that this machine is busy, or its memory cold, is no finding about an
-/// auction. How long each evaluation took is in the reply.
+/// auction. How long each evaluation took is in the reply. Nor does `holdback`: the same auction gets the same answer.
 #[derive(Debug)]
 pub(super) struct Judge {
     policy: Policy,
@@ -73,7 +73,7 @@ impl Judge {
     /// When the system has no randomness to give.
     pub(super) fn new(policy: Policy) -> Result<Self, CliError> {
         Ok(Self {
-            policy: policy.without_time_budget(),
+            policy: policy.offline(),
             evaluator: Evaluator::new(Limits::default()),
             ids: EvaluationIds::new(getrandom::u64().map_err(CliError::Random)?),
             encoded: Vec::new(),
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn no_auction_is_judged_by_how_fast_this_machine_is() {
         let mut policy = Policy::default();
-        policy.timeout_ns = 0;
+        policy.base.timeout_ns = 0;
         let version = policy.version().to_owned();
         let call = Call {
             agent_id: "a",

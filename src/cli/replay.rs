@@ -18,7 +18,7 @@ use super::{Outcome, complain, input};
 
 /// Shown below the help of this command.
 pub const EXAMPLES: &str = "\
-The policy's timeout_ms does not apply: how busy this machine is says nothing about a bid.
+The policy's timeout_ms and holdback do not apply: neither how busy this machine is nor chance says anything about a bid.
 Each line is {\"name\", \"request\", \"response\", optional \"agent_id\", \"tool\"}; a response that is null or left out is a no-bid.
 Exit code: 0 every line was judged, 2 some line was unusable.
 

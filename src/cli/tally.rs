@@ -7,8 +7,8 @@ use super::error::CliError;
 use super::latency::{Latencies, micros};
 use super::table::{Cell, Table};
 use super::terminal::{Palette, printable};
-use super::verdict_table::verdict_word;
-use crate::proto::{EvaluateResponse, GateResult, GateStatus, Verdict};
+use super::verdict_table::{mode_word, verdict_word};
+use crate::proto::{EvaluateResponse, GateMode, GateResult, GateStatus, Verdict};
 
 /// Verdicts in the order of the contract; one that is missing here would not be counted.
 const VERDICTS: [Verdict; 5] = [
@@ -33,10 +33,11 @@ pub(super) struct Tally {
     evaluation: Latencies,
 }
 
-/// Counts of one gate.
+/// Counts of one gate in one mode.
 #[derive(Debug, Default)]
 struct GateTally {
     name: String,
+    mode: GateMode,
     statuses: BTreeMap<GateStatus, u64>,
     reasons: BTreeMap<String, u64>,
 }
@@ -65,13 +66,14 @@ impl Tally {
     }
 
     fn count_gate(&mut self, result: &GateResult) {
-        if !self.gates.iter().any(|gate| gate.name == result.name) {
+        if !self.gates.iter().any(|gate| gate.counts(result)) {
             self.gates.push(GateTally {
                 name: result.name.clone(),
+                mode: result.mode(),
                 ..GateTally::default()
             });
         }
-        if let Some(gate) = self.gates.iter_mut().find(|gate| gate.name == result.name) {
+        if let Some(gate) = self.gates.iter_mut().find(|gate| gate.counts(result)) {
             gate.count(result);
         }
     }
@@ -101,9 +103,10 @@ impl Tally {
         table
     }
 
-    fn status_table(&self) -> Table<6> {
+    fn status_table(&self) -> Table<7> {
         let mut table = Table::new([
             "GATE",
+            "MODE",
             ">PASSED",
             ">FAILED",
             ">SKIPPED",
@@ -122,6 +125,7 @@ impl Tally {
             };
             table.push([
                 printable(&gate.name, NAME_COLUMNS).into(),
+                mode_word(gate.mode).into(),
                 count(GateStatus::Passed),
                 count(GateStatus::Failed),
                 count(GateStatus::Skipped),
@@ -133,17 +137,18 @@ impl Tally {
     }
 
     /// Reasons of gates, and below them what made auctions impossible to judge.
-    fn reason_table(&self) -> Table<3> {
-        let mut table = Table::new(["GATE", "REASON", ">AUCTIONS"]);
-        let of_gates = self
-            .gates
-            .iter()
-            .flat_map(|gate| gate.reasons.iter().map(|entry| (gate.name.as_str(), entry)));
-        let of_errors = self.errors.iter().map(|entry| ("(not judged)", entry));
-        for (gate, (reason, count)) in of_gates.chain(of_errors) {
+    fn reason_table(&self) -> Table<4> {
+        let mut table = Table::new(["GATE", "MODE", "REASON", ">AUCTIONS"]);
+        let of_gates = self.gates.iter().flat_map(|gate| {
+            let entries = gate.reasons.iter();
+            entries.map(|entry| (gate.name.as_str(), mode_word(gate.mode), entry))
+        });
+        let of_errors = self.errors.iter().map(|entry| ("(not judged)", "", entry));
+        for (gate, mode, (reason, count)) in of_gates.chain(of_errors) {
             let reason = printable(reason, NAME_COLUMNS);
             table.push([
                 printable(gate, NAME_COLUMNS).into(),
+                mode.into(),
                 reason.into(),
                 count.to_string().into(),
             ]);
@@ -167,6 +172,10 @@ impl Tally {
 }
 
 impl GateTally {
+    fn counts(&self, result: &GateResult) -> bool {
+        self.name == result.name && self.mode == result.mode()
+    }
+
     fn count(&mut self, result: &GateResult) {
         *self.statuses.entry(result.status()).or_default() += 1;
         if !result.reason.is_empty() {

@@ -6,7 +6,9 @@ use super::latency::{micros, micros_of_ms};
 use super::table::{Cell, Table};
 use super::terminal::{Palette, Tone, printable};
 use crate::openrtb::{LossReason, NoBidReason};
-use crate::proto::{BidResult, EvaluateResponse, Finding, GateResult, GateStatus, Verdict};
+use crate::proto::{
+    BidResult, EvaluateResponse, Finding, GateMode, GateResult, GateStatus, Verdict,
+};
 
 /// Characters of an id that are shown.
 const ID_COLUMNS: usize = 24;
@@ -78,13 +80,17 @@ fn short_digest(version: &str) -> String {
     version.chars().take(DIGEST_COLUMNS).collect()
 }
 
-fn gates(results: &[GateResult]) -> Table<5> {
-    let mut table = Table::new(["", "GATE", "STATUS", "REASON", ">LATENCY us"]);
+fn gates(results: &[GateResult]) -> Table<6> {
+    let mut table = Table::new(["", "GATE", "MODE", "STATUS", "REASON", ">LATENCY us"]);
     for result in results {
-        let (tone, mark, status) = gate_status(result.status());
+        let (mut tone, mut mark, status) = gate_status(result.status());
+        if result.passed && tone == Tone::Bad {
+            (tone, mark) = (Tone::Caution, "!");
+        }
         table.push([
             Cell::toned(tone, mark),
             printable(&result.name, ID_COLUMNS).into(),
+            mode_word(result.mode()).into(),
             Cell::toned(tone, status),
             printable(&result.reason, DETAIL_COLUMNS).into(),
             Cell::toned(Tone::Quiet, micros_of_ms(result.latency_ms)),
@@ -102,6 +108,16 @@ const fn gate_status(status: GateStatus) -> (Tone, &'static str, &'static str) {
         GateStatus::Aborted => (Tone::Quiet, ".", "aborted"),
         GateStatus::TimedOut => (Tone::Bad, "x", "timed out"),
         GateStatus::Unspecified => (Tone::Bad, "?", "unspecified"),
+    }
+}
+
+/// What the gate's findings do to the auction, in a word.
+pub(super) const fn mode_word(mode: GateMode) -> &'static str {
+    match mode {
+        GateMode::Enforce => "enforce",
+        GateMode::Warn => "warn",
+        GateMode::Holdback => "holdback",
+        GateMode::Unspecified => "unspecified",
     }
 }
 
@@ -170,13 +186,16 @@ mod tests {
     use super::*;
 
     fn rejected() -> EvaluateResponse {
-        let gate = |name: &str, status: GateStatus, reason: &str, latency_ms| GateResult {
-            name: name.to_owned(),
-            status: status.into(),
-            reason: reason.to_owned(),
-            latency_ms,
-            ..Default::default()
-        };
+        let gate =
+            |name: &str, mode: GateMode, status: GateStatus, reason: &str, latency_ms| GateResult {
+                name: name.to_owned(),
+                mode: mode.into(),
+                passed: mode != GateMode::Enforce,
+                status: status.into(),
+                reason: reason.to_owned(),
+                latency_ms,
+                ..Default::default()
+            };
         let finding =
             |gate: &str, reason: &str, detail: &str, loss_reason, nonbid_status, note| Finding {
                 gate: gate.to_owned(),
@@ -195,9 +214,34 @@ mod tests {
             nbr: 1,
             policy_version: "0123456789abcdef".to_owned(),
             gates: vec![
-                gate("tmaxGuard", GateStatus::Skipped, "start_unknown", 0.000_041),
-                gate("impidMatch", GateStatus::Failed, "impid_unknown", 0.000_310),
-                gate("bcatCompliance", GateStatus::Aborted, "", 0.0),
+                gate(
+                    "tmaxGuard",
+                    GateMode::Enforce,
+                    GateStatus::Skipped,
+                    "start_unknown",
+                    0.000_041,
+                ),
+                gate(
+                    "adomainVerify",
+                    GateMode::Warn,
+                    GateStatus::Failed,
+                    "adomain_missing",
+                    0.000_522,
+                ),
+                gate(
+                    "impidMatch",
+                    GateMode::Enforce,
+                    GateStatus::Failed,
+                    "impid_unknown",
+                    0.000_310,
+                ),
+                gate(
+                    "bcatCompliance",
+                    GateMode::Enforce,
+                    GateStatus::Aborted,
+                    "",
+                    0.0,
+                ),
             ],
             bids: vec![BidResult {
                 bid_index: 1,
@@ -217,10 +261,11 @@ mod tests {
         let expected = "\
 FAIL  nbr 1 (Technical Error)  policy 0123456789ab  4.321 us
 
-   GATE            STATUS   REASON         LATENCY us
--  tmaxGuard       skipped  start_unknown       0.041
-x  impidMatch      failed   impid_unknown       0.310
-.  bcatCompliance  aborted                      0.000
+   GATE            MODE     STATUS   REASON           LATENCY us
+-  tmaxGuard       enforce  skipped  start_unknown         0.041
+!  adomainVerify   warn     failed   adomain_missing       0.522
+x  impidMatch      enforce  failed   impid_unknown         0.310
+.  bcatCompliance  enforce  aborted                        0.000
 
    BID  ID   IMPID  GATE            REASON            DETAIL  LOSS REASON             NON-BID
 x  0/1  b-1  9      impidMatch      impid_unknown     9       3 Invalid Bid Response  102

@@ -5,6 +5,7 @@
 //! [`Effective`] tree: the document with its defaults filled in, and the text that printing and digests use.
 
 mod effective;
+mod layer;
 mod node;
 mod problem;
 mod section;
@@ -12,11 +13,13 @@ mod suggest;
 mod wanted;
 mod yaml;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
 pub use effective::Effective;
+pub use layer::NamedList;
 pub use problem::{Problem, Problems};
 pub use section::Section;
 
@@ -124,15 +127,7 @@ impl Document {
     /// The text at a key of the root mapping, if it is a text.
     #[must_use]
     pub fn text(&self, key: &str) -> Option<&str> {
-        match &self.root.entry(key)?.node.value {
-            Value::Text(text) => Some(text),
-            Value::Null
-            | Value::Flag(_)
-            | Value::Integer(_)
-            | Value::Number(_)
-            | Value::List(_)
-            | Value::Mapping(_) => None,
-        }
+        self.root.entry(key)?.node.value.text()
     }
 
     /// Removes a key of the root mapping.
@@ -160,6 +155,9 @@ impl Document {
         let mut root = Section::root(self.root, self.problems);
         let value = read(&mut root);
         let (_, mut problems) = root.finish();
+        // What stands in one place and is read as part of several mappings is wrong once.
+        let mut known = BTreeSet::new();
+        problems.retain(|problem| known.insert(problem.clone()));
         problems.sort_by_cached_key(Problem::position);
         if problems.is_empty() {
             Ok(value)

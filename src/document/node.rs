@@ -7,6 +7,8 @@ pub(super) struct Node {
     pub(super) value: Value,
     /// `file:line:column`, or the name of the flag or variable that gave the value.
     pub(super) place: String,
+    /// Its path in the document, where it is read as part of something else than what it is written in.
+    pub(super) path: Option<String>,
 }
 
 /// What a document can say.
@@ -36,6 +38,7 @@ impl Node {
         Self {
             value,
             place: place.to_owned(),
+            path: None,
         }
     }
 
@@ -120,6 +123,33 @@ impl Node {
             node = next;
         }
         node
+    }
+}
+
+impl Value {
+    /// The text, if it is one.
+    pub(super) fn text(&self) -> Option<&str> {
+        if let Self::Text(text) = self {
+            Some(text)
+        } else {
+            None
+        }
+    }
+
+    /// The number, if it is one and finite.
+    pub(super) fn finite(&self) -> Option<f64> {
+        let number = match self {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a number written without a fraction is meant as the nearest double"
+            )]
+            Self::Integer(integer) => *integer as f64,
+            Self::Number(number) => *number,
+            Self::Null | Self::Flag(_) | Self::Text(_) | Self::List(_) | Self::Mapping(_) => {
+                return None;
+            }
+        };
+        number.is_finite().then_some(number)
     }
 }
 

@@ -2,7 +2,7 @@
 use std::fmt;
 
 /// One thing that is wrong, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     /// Where it stands: `bidgate.yaml:12:7`, `--policy-timeout-ms` or `BIDGATE_POLICY_TIMEOUT_MS`.
     pub place: String,

@@ -2,6 +2,7 @@
 use std::ops::RangeInclusive;
 
 use super::effective::Effective;
+use super::layer::{self, NamedList};
 use super::node::{Entry, Node, Value};
 use super::problem::Problem;
 use super::suggest::closest;
@@ -56,7 +57,7 @@ impl Section {
 
     /// A finite number greater than 0.
     pub fn positive(&mut self, key: &str, default: f64) -> f64 {
-        let read = |value: &Value| finite(value).filter(|number| *number > 0.0);
+        let read = |value: &Value| value.finite().filter(|number| *number > 0.0);
         let number = self.scalar(key, &Wanted::Positive, read).unwrap_or(default);
         self.record(key, Effective::Number(number));
         number
@@ -66,7 +67,8 @@ impl Section {
     pub fn non_negative(&mut self, key: &str, default: f64) -> f64 {
         // Adding 0 makes one zero of the two, so that they print and digest alike.
         let read = |value: &Value| {
-            finite(value)
+            value
+                .finite()
                 .filter(|number| *number >= 0.0)
                 .map(|number| number + 0.0)
         };
@@ -117,7 +119,7 @@ impl Section {
 
     /// A string that need not be there, and has no default.
     pub fn optional_string(&mut self, key: &str) -> Option<String> {
-        let string = self.scalar(key, &Wanted::Text, |value| text(value).map(str::to_owned))?;
+        let string = self.scalar(key, &Wanted::Text, |value| value.text().map(str::to_owned))?;
         self.record(key, Effective::Text(string.clone()));
         Some(string)
     }
@@ -155,7 +157,7 @@ impl Section {
             key: name, node, ..
         } in self.entries(key)
         {
-            match finite(&node.value).filter(|rate| *rate > 0.0) {
+            match node.value.finite().filter(|rate| *rate > 0.0) {
                 Some(rate) => rates.push((name, rate)),
                 None => self.mismatch(&format!("{key}.{name}"), &node, &Wanted::Positive),
             }
@@ -172,13 +174,7 @@ impl Section {
     pub fn section<T>(&mut self, key: &str, read: impl FnOnce(&mut Self) -> T) -> T {
         let entries = self.entries(key);
         let place = self.node.nearest(key).place.clone();
-        let mut section = self.child(
-            key,
-            Node {
-                value: Value::Mapping(entries),
-                place,
-            },
-        );
+        let mut section = self.child(key, Node::new(Value::Mapping(entries), &place));
         let value = read(&mut section);
         let effective = self.close(section);
         self.record(key, effective);
@@ -193,22 +189,80 @@ impl Section {
         default: &[(&str, &str)],
         mut read: impl FnMut(&mut Self) -> T,
     ) -> Vec<T> {
-        let items = self.items(key).unwrap_or_else(|| {
-            default
-                .iter()
-                .map(|entry| self.default_item(entry))
-                .collect()
-        });
+        let items = self
+            .items(key)
+            .unwrap_or_else(|| self.default_items(default));
+        self.each(key, items, default, |section, _| read(section))
+    }
+
+    /// A list of at most `max` mappings, each laid over this one: what an item does not say is as this mapping says it,
+    /// in the keys asked for so far. Values are replaced whole, but for the named list: its items are found by their
+    /// names and merged key by key, and those that this mapping lacks come last. `default` is the named list when it is
+    /// absent here. `read` gets the position in the list too. Absent is empty.
+    pub fn layers<T>(
+        &mut self,
+        (key, max): (&str, usize),
+        named: NamedList,
+        default: &[(&str, &str)],
+        read: impl FnMut(&mut Self, usize) -> T,
+    ) -> Vec<T> {
+        let base = self.base_of_layers(named, default);
+        let mut items = self.items(key).unwrap_or_default();
+        if items.len() > max {
+            self.reject(key, &format!("has more than {max} items; remove some"));
+            items.truncate(max);
+        }
+        let path = self.path_of(key);
+        let items = items
+            .into_iter()
+            .zip(0..)
+            .map(|(item, index)| layer::lay(item, &format!("{path}[{index}]"), &base, named));
+        self.each(key, items, &[], read)
+    }
+
+    /// What layers inherit, each with its path.
+    fn base_of_layers(&self, named: NamedList, default: &[(&str, &str)]) -> Vec<Entry> {
+        let asked = |entry: &&Entry| self.asked.contains(&entry.key);
+        let mut base: Vec<Entry> = self.node.entries().iter().filter(asked).cloned().collect();
+        let listed =
+            |entry: &Entry| entry.key == named.key && matches!(entry.node.value, Value::List(_));
+        if !base.iter().any(listed) {
+            base.retain(|entry| entry.key != named.key);
+            base.push(Entry {
+                key: named.key.to_owned(),
+                key_place: self.node.place.clone(),
+                node: Node::new(Value::List(self.default_items(default)), &self.node.place),
+            });
+        }
+        for entry in &mut base {
+            entry.node.path = Some(self.path_of(&entry.key));
+            if let Value::List(items) = &mut entry.node.value {
+                for (item, index) in items.iter_mut().zip(0..) {
+                    item.path = Some(self.path_of(&format!("{}[{index}]", entry.key)));
+                }
+            }
+        }
+        base
+    }
+
+    /// Reads the mappings of a list.
+    fn each<T>(
+        &mut self,
+        key: &str,
+        items: impl IntoIterator<Item = Node>,
+        known: &[(&str, &str)],
+        mut read: impl FnMut(&mut Self, usize) -> T,
+    ) -> Vec<T> {
         let mut values = Vec::new();
         let mut recorded = Vec::new();
         for (index, item) in items.into_iter().enumerate() {
             let key = format!("{key}[{index}]");
             if !matches!(item.value, Value::Mapping(_)) {
-                self.mismatch(&key, &item, &Wanted::Item(default));
+                self.mismatch(&key, &item, &Wanted::Item(known));
                 continue;
             }
             let mut section = self.child(&key, item);
-            values.push(read(&mut section));
+            values.push(read(&mut section, index));
             recorded.push(self.close(section));
         }
         self.record(key, Effective::List(recorded));
@@ -309,7 +363,7 @@ impl Section {
     fn chosen<'c, T: Copy>(&mut self, key: &str, choices: &[(&'c str, T)]) -> Option<(&'c str, T)> {
         let named = |text: &str| choices.iter().copied().find(|(word, _)| *word == text);
         self.scalar(key, &Wanted::choice(choices), |value| {
-            text(value).and_then(named)
+            value.text().and_then(named)
         })
     }
 
@@ -328,7 +382,7 @@ impl Section {
     }
 
     fn listed_string(&mut self, key: &str, item: &Node) -> Option<String> {
-        let string = text(&item.value).map(str::to_owned);
+        let string = item.value.text().map(str::to_owned);
         if string.is_none() {
             self.mismatch(key, item, &Wanted::Text);
         }
@@ -364,22 +418,23 @@ impl Section {
         }
     }
 
-    fn default_item(&self, (key, text): &(&str, &str)) -> Node {
+    /// One mapping for each key and text, which holds these and nothing else.
+    fn default_items(&self, default: &[(&str, &str)]) -> Vec<Node> {
         let place = &self.node.place;
-        let node = Node::new(Value::Text((*text).to_owned()), place);
-        Node::new(
-            Value::Mapping(vec![Entry {
+        let items = default.iter().map(|(key, text)| {
+            let entry = Entry {
                 key: (*key).to_owned(),
                 key_place: place.clone(),
-                node,
-            }]),
-            place,
-        )
+                node: Node::new(Value::Text((*text).to_owned()), place),
+            };
+            Node::new(Value::Mapping(vec![entry]), place)
+        });
+        items.collect()
     }
 
     fn child(&self, key: &str, node: Node) -> Self {
         Self {
-            path: self.path_of(key),
+            path: node.path.clone().unwrap_or_else(|| self.path_of(key)),
             node,
             asked: Vec::new(),
             effective: Vec::new(),
@@ -394,41 +449,25 @@ impl Section {
     }
 
     fn mismatch(&mut self, key: &str, node: &Node, wanted: &Wanted<'_>) {
-        self.problems.push(Problem::new(
-            &node.place,
-            self.path_of(key),
-            wanted.message(&node.value),
-        ));
+        let path = node.path.clone().unwrap_or_else(|| self.path_of(key));
+        self.problems
+            .push(Problem::new(&node.place, path, wanted.message(&node.value)));
     }
 
+    /// The path of a value of this mapping, or of one further down.
     fn path_of(&self, key: &str) -> String {
+        let first = key.split(['.', '[']).next().unwrap_or(key);
+        let entry = self.node.entry(key).or_else(|| self.node.entry(first));
+        if let Some(entry) = entry
+            && let Some(path) = &entry.node.path
+        {
+            let below = key.strip_prefix(entry.key.as_str()).unwrap_or_default();
+            return format!("{path}{below}");
+        }
         match (self.path.is_empty(), key.is_empty()) {
             (true, _) => key.to_owned(),
             (false, true) => self.path.clone(),
             (false, false) => format!("{}.{key}", self.path),
         }
     }
-}
-
-fn text(value: &Value) -> Option<&str> {
-    if let Value::Text(text) = value {
-        Some(text)
-    } else {
-        None
-    }
-}
-
-fn finite(value: &Value) -> Option<f64> {
-    let number = match value {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a number written without a fraction is meant as the nearest double"
-        )]
-        Value::Integer(integer) => *integer as f64,
-        Value::Number(number) => *number,
-        Value::Null | Value::Flag(_) | Value::Text(_) | Value::List(_) | Value::Mapping(_) => {
-            return None;
-        }
-    };
-    number.is_finite().then_some(number)
 }

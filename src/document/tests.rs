@@ -178,6 +178,48 @@ fn a_required_choice_must_be_there() {
 }
 
 #[test]
+fn a_layer_inherits_what_was_asked_for_and_each_value_keeps_its_place() {
+    let text =
+        "n: 1\nl: [{k: a, x: -1}]\nu: 1\nover: [{l: [{k: b}, {k: a, y: -2}]}, {n: -3, u: 2}]\n";
+    let list = NamedList {
+        key: "l",
+        name: "k",
+    };
+    let read_one = |section: &mut Section| {
+        let n = section.integer("n", 0, 0..=9);
+        let items = section.list("l", &[], |item| {
+            (
+                item.string("k", ""),
+                item.integer("x", 0, 0..=9),
+                item.integer("y", 7, 0..=9),
+            )
+        });
+        (n, items)
+    };
+    let mut layers = Vec::new();
+    let problems = read(text, |section| {
+        read_one(section);
+        layers = section.layers(("over", 2), list, &[], |layer, _| read_one(layer));
+    });
+    let item = |name: &str, y| (name.to_owned(), 0, y);
+    assert_eq!(
+        layers,
+        [
+            (1, vec![item("a", 7), item("b", 7)]),
+            (0, vec![item("a", 7)])
+        ]
+    );
+    let expected = "\
+t:2:15: l[0].x: must be a whole number from 0 to 9, found -1
+t:3:1: u: unknown key; known here: n, l, over
+t:4:31: over[0].l[1].y: must be a whole number from 0 to 9, found -2
+t:4:42: over[1].n: must be a whole number from 0 to 9, found -3
+t:4:46: over[1].u: unknown key; known here: n, l
+";
+    assert_eq!(problems.unwrap_err().to_string(), expected);
+}
+
+#[test]
 fn an_unknown_kind_hides_the_keys_beside_it() {
     let problems = read("a: x\nb: 1", |section| {
         section.choice("a", &[("y", ())], ());

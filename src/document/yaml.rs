@@ -73,6 +73,7 @@ impl<'i> Reader<'i, '_> {
         Node {
             value,
             place: self.place(&span.start),
+            path: None,
         }
     }
 
@@ -126,7 +127,11 @@ impl<'i> Reader<'i, '_> {
                 return Err(self.problem(&span.start, "a value is missing here"));
             }
         };
-        Ok(Node { value, place })
+        Ok(Node {
+            value,
+            place,
+            path: None,
+        })
     }
 
     fn items(&mut self, depth: u32) -> Result<Vec<Node>, Problems> {

@@ -3,7 +3,7 @@
 use super::Evaluator;
 use crate::call::Call;
 use crate::openrtb::{Bid, NoBidReason, Texts};
-use crate::policy::Policy;
+use crate::policy::{Policy, RuleSet};
 use crate::verdict::{EvaluationError, Finding, GateOutcome, Reason, Verdict};
 
 /// The answer to one call, until the evaluator judges the next.
@@ -21,17 +21,25 @@ pub struct Evaluation<'e> {
     pub policy: &'e Policy,
     /// The call that was judged.
     pub call: Call<'e>,
+    pub(super) rules: &'e RuleSet,
     pub(super) memory: &'e Evaluator,
 }
 
 impl<'e> Evaluation<'e> {
-    /// One outcome per configured gate, in the order of [`Policy::gate_names`]; none with [`Verdict::Error`].
+    /// The names of the gates that judge such calls, in the order of the reply: `tmaxGuard` first, then in policy
+    /// order.
+    #[must_use]
+    pub fn gate_names(&self) -> &'e [&'static str] {
+        self.rules.names()
+    }
+
+    /// One outcome per gate, in the order of [`Self::gate_names`]; none with [`Verdict::Error`].
     #[must_use]
     pub fn outcomes(&self) -> &'e [GateOutcome] {
         &self.memory.outcomes
     }
 
-    /// True when every gate passed or was skipped.
+    /// True when every gate passed, was skipped or only warns.
     #[must_use]
     pub const fn passed(&self) -> bool {
         !matches!(self.verdict, Verdict::Fail | Verdict::Error)
@@ -49,7 +57,7 @@ impl<'e> Evaluation<'e> {
         if self
             .outcomes()
             .iter()
-            .any(|outcome| outcome.reason == Some(Reason::TmaxExhausted))
+            .any(|outcome| !outcome.passed() && outcome.reason == Some(Reason::TmaxExhausted))
         {
             return Some(NoBidReason::InsufficientAuctionTime);
         }

@@ -3,6 +3,7 @@
 //! No socket, clock, lock, log or runtime; after warm-up no allocation.
 
 mod evaluation;
+mod holdback;
 mod run;
 
 pub use crate::call::Call;
@@ -14,8 +15,9 @@ use crate::auction::{Auction, Joins};
 use crate::gate::Needles;
 use crate::limits::Limits;
 use crate::openrtb::{BidRequest, BidResponse, TaxonomyTable};
-use crate::policy::Policy;
+use crate::policy::{Policy, RuleSet};
 use crate::verdict::{EvaluationError, Finding, GateOutcome, Payload, Verdict};
+use holdback::Holdback;
 use run::Run;
 
 /// Judges auctions one after another in the same memory. One per worker.
@@ -28,15 +30,24 @@ pub struct Evaluator {
     needles: Needles,
     outcomes: Vec<GateOutcome>,
     findings: Vec<Finding>,
+    holdback: Holdback,
 }
 
 impl Evaluator {
     /// An evaluator with the given limits. Its memory grows with the first auctions, then stays.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
+        Self::seeded(limits, 0)
+    }
+
+    /// An evaluator that begins its sequence of held-back evaluations anywhere, so that those of many workers do not
+    /// hold back in step.
+    #[must_use]
+    pub fn seeded(limits: Limits, seed: u64) -> Self {
         TaxonomyTable::load_all();
         Self {
             limits,
+            holdback: Holdback::seeded(seed),
             ..Self::default()
         }
     }
@@ -50,7 +61,8 @@ impl Evaluator {
     ) -> Evaluation<'e> {
         self.outcomes.clear();
         self.findings.clear();
-        let judged = self.judge(call, policy, clock);
+        let rules = policy.rules(call.agent_id, call.tool);
+        let judged = self.judge(call, rules, clock);
         if judged.is_err() {
             self.outcomes.clear();
         }
@@ -63,6 +75,7 @@ impl Evaluator {
             arrived_unix_us: clock.arrived_unix_us(),
             policy,
             call: *call,
+            rules,
             memory: self,
         }
     }
@@ -71,7 +84,7 @@ impl Evaluator {
     fn judge(
         &mut self,
         call: &Call<'_>,
-        policy: &Policy,
+        rules: &RuleSet,
         clock: &impl Clock,
     ) -> Result<Verdict, EvaluationError> {
         self.request
@@ -79,7 +92,7 @@ impl Evaluator {
             .map_err(|fault| EvaluationError::unreadable(Payload::BidRequest, fault))?;
         let request = self.request.view(call.bid_request);
 
-        let mut run = Run::new(policy, clock, &mut self.outcomes);
+        let mut run = Run::new(rules, self.holdback.next(), clock, &mut self.outcomes);
         if let Some(exhausted) = run.guard(call, request.tmax_ms()) {
             // The bids are not looked at, not even to see whether there are any.
             return Ok(exhausted);

@@ -1,15 +1,17 @@
-//! The gates of a policy on one auction: which of them run, in which order, and until when (spec: contract §2).
+//! The gates of a rule set on one auction: which of them run, in which order, and until when (spec: contract §2).
 
 use super::Clock;
 use crate::auction::Auction;
 use crate::call::Call;
 use crate::gate::{Judged, Needles, Sheet};
-use crate::policy::Policy;
-use crate::verdict::{Finding, GateOutcome, GateStatus, Reason, Verdict};
+use crate::policy::RuleSet;
+use crate::verdict::{Finding, GateMode, GateOutcome, GateStatus, Reason, Verdict};
 
-/// One run through the gates of a policy.
+/// One run through the gates of a rule set.
 pub(super) struct Run<'r, C> {
-    policy: &'r Policy,
+    rules: &'r RuleSet,
+    /// Gates that hold back more than this percentile only warn.
+    percentile: u64,
     clock: &'r C,
     /// When the clock was last read, nanoseconds from the call's arrival.
     now_ns: u64,
@@ -17,14 +19,16 @@ pub(super) struct Run<'r, C> {
 }
 
 impl<'r, C: Clock> Run<'r, C> {
-    /// A run that writes one outcome per configured gate.
+    /// A run that writes one outcome per gate.
     pub(super) fn new(
-        policy: &'r Policy,
+        rules: &'r RuleSet,
+        percentile: u64,
         clock: &'r C,
         outcomes: &'r mut Vec<GateOutcome>,
     ) -> Self {
         Self {
-            policy,
+            rules,
+            percentile,
             clock,
             now_ns: clock.elapsed_ns(),
             outcomes,
@@ -37,10 +41,10 @@ impl<'r, C: Clock> Run<'r, C> {
         call: &Call<'_>,
         request_tmax_ms: Option<f64>,
     ) -> Option<Verdict> {
-        let guard = self.policy.tmax_guard?;
+        let guard = self.rules.tmax_guard?;
         let clock = self.clock;
-        let outcome = self.timed(|| guard.judge(call, request_tmax_ms, clock.arrived_unix_us()));
-        if outcome.reason != Some(Reason::TmaxExhausted) {
+        let outcome = self.timed(|_| guard.judge(call, request_tmax_ms, clock.arrived_unix_us()));
+        if outcome.reason != Some(Reason::TmaxExhausted) || !outcome.mode.is_enforced() {
             return None;
         }
         if outcome.status == GateStatus::Failed {
@@ -57,7 +61,7 @@ impl<'r, C: Clock> Run<'r, C> {
         self.verdict(Verdict::NoBid)
     }
 
-    /// Runs the gates that judge bids, until one fails and the policy is to fail fast, or time is up.
+    /// Runs the gates that judge bids, until an enforced one fails and the rules are to fail fast, or time is up.
     pub(super) fn gates(
         &mut self,
         auction: &Auction<'_>,
@@ -65,16 +69,16 @@ impl<'r, C: Clock> Run<'r, C> {
         needles: &mut Needles,
     ) -> Verdict {
         self.now_ns = self.clock.elapsed_ns();
-        let first = self.outcomes.len();
-        for (gate, position) in self.policy.gates.iter().zip(first..) {
-            let outcome = self.timed(|| {
-                let mut sheet = Sheet::new(position, findings, needles);
+        for gate in &self.rules.gates {
+            let position = self.outcomes.len();
+            let outcome = self.timed(|mode| {
+                let mut sheet = Sheet::new(position, mode, findings, needles);
                 match gate.judge(auction, &mut sheet) {
                     Judged::Skipped(reason) => GateOutcome::new(GateStatus::Skipped, Some(reason)),
                     Judged::Bids => sheet.outcome(),
                 }
             });
-            if self.policy.fail_fast && outcome.status == GateStatus::Failed {
+            if self.rules.fail_fast && outcome.status == GateStatus::Failed && !outcome.passed() {
                 self.rest(GateStatus::Aborted, None);
                 break;
             }
@@ -82,13 +86,16 @@ impl<'r, C: Clock> Run<'r, C> {
         self.verdict(Verdict::Pass)
     }
 
-    /// The outcome of a gate if there is time for it (spec: contract §2, the budget is checked before each gate).
-    fn timed(&mut self, judge: impl FnOnce() -> GateOutcome) -> GateOutcome {
-        let mut outcome = if self.now_ns < self.policy.timeout_ns {
-            judge()
+    /// The outcome of the next gate if there is time for it (spec: contract §2, the budget is checked before each
+    /// gate).
+    fn timed(&mut self, judge: impl FnOnce(GateMode) -> GateOutcome) -> GateOutcome {
+        let mode = self.rules.mode(self.outcomes.len(), self.percentile);
+        let mut outcome = if self.now_ns < self.rules.timeout_ns {
+            judge(mode)
         } else {
             GateOutcome::new(GateStatus::TimedOut, Some(Reason::Timeout))
         };
+        outcome.mode = mode;
         let started_ns = self.now_ns;
         self.now_ns = self.clock.elapsed_ns();
         outcome.latency_ns = self.now_ns.saturating_sub(started_ns);
@@ -98,15 +105,17 @@ impl<'r, C: Clock> Run<'r, C> {
 
     /// The same outcome for all gates that have none yet.
     fn rest(&mut self, status: GateStatus, reason: Option<Reason>) {
-        self.outcomes.resize(
-            self.policy.gate_names().len(),
-            GateOutcome::new(status, reason),
-        );
+        for position in self.outcomes.len()..self.rules.names().len() {
+            self.outcomes.push(GateOutcome {
+                mode: self.rules.mode(position, self.percentile),
+                ..GateOutcome::new(status, reason)
+            });
+        }
     }
 
-    /// `clean` if no gate failed.
+    /// `clean` if no enforced gate failed.
     fn verdict(&self, clean: Verdict) -> Verdict {
-        if self.outcomes.iter().all(|outcome| outcome.status.passed()) {
+        if self.outcomes.iter().all(GateOutcome::passed) {
             clean
         } else {
             Verdict::Fail

@@ -1,7 +1,7 @@
 //! The gates: one file each, named as the gate.
 //!
 //! A gate sees an [`Auction`] and writes what it finds on a [`Sheet`]. It neither knows the time nor the other gates:
-//! budget and fail-fast are the evaluation's ([`crate::evaluate`]). A new gate is a file and a row in [`GATES`].
+//! mode, budget and fail-fast are the evaluation's ([`crate::evaluate`]). A new gate is a file and a row in [`GATES`].
 
 mod adomain_verify;
 mod audience_safety;
@@ -17,7 +17,7 @@ pub(crate) use tmax_guard::TmaxGuard;
 
 use crate::auction::{Auction, JoinedBid};
 use crate::document::Section;
-use crate::verdict::{Detail, Finding, GateOutcome, GateStatus, Reason};
+use crate::verdict::{Detail, Finding, GateMode, GateOutcome, GateStatus, Reason};
 
 /// One rule, with its options compiled.
 pub(crate) trait Gate: fmt::Debug + Send + Sync {
@@ -34,9 +34,22 @@ pub(crate) enum Judged {
     Skipped(Reason),
 }
 
+/// How far a gate's word counts, as a policy says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// As if the policy left the gate out.
+    Off,
+    /// The gate judges and reports, and fails nothing.
+    Warn,
+    /// What the gate rejects may not go out.
+    Enforce,
+}
+
 /// A gate's name in policies and replies, and how its options are read.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
+    /// Of a gate that a policy lists without a mode.
+    pub(crate) default_mode: Mode,
     pub(crate) compile: fn(&mut Section) -> Box<dyn Gate>,
 }
 
@@ -44,22 +57,27 @@ pub(crate) struct Row {
 pub(crate) const GATES: &[Row] = &[
     Row {
         name: "impidMatch",
+        default_mode: Mode::Enforce,
         compile: |options| Box::new(impid_match::ImpidMatch::compile(options)),
     },
     Row {
         name: "adomainVerify",
+        default_mode: Mode::Enforce,
         compile: |options| Box::new(adomain_verify::AdomainVerify::compile(options)),
     },
     Row {
         name: "bidSanity",
+        default_mode: Mode::Enforce,
         compile: |options| Box::new(bid_sanity::BidSanity::compile(options)),
     },
     Row {
         name: "audienceSafety",
+        default_mode: Mode::Enforce,
         compile: |options| Box::new(audience_safety::AudienceSafety::compile(options)),
     },
     Row {
         name: "bcatCompliance",
+        default_mode: Mode::Enforce,
         compile: |options| Box::new(bcat_compliance::BcatCompliance::compile(options)),
     },
 ];
@@ -68,31 +86,34 @@ pub(crate) const GATES: &[Row] = &[
 #[derive(Debug)]
 pub(crate) struct Sheet<'s> {
     gate: u8,
+    mode: GateMode,
     findings: &'s mut Vec<Finding>,
     needles: &'s mut Needles,
     first_failure: Option<Reason>,
 }
 
 impl<'s> Sheet<'s> {
-    /// A sheet for the gate at `position` of the policy.
+    /// A sheet for the gate at `position` of its rule set.
     pub(crate) fn new(
         position: usize,
+        mode: GateMode,
         findings: &'s mut Vec<Finding>,
         needles: &'s mut Needles,
     ) -> Self {
         let gate = u8::try_from(position).unwrap_or(u8::MAX);
         Self {
             gate,
+            mode,
             findings,
             needles,
             first_failure: None,
         }
     }
 
-    /// The bid may not go out.
+    /// The bid may not go out. Where the gate only warns, that is a note.
     pub(crate) fn reject(&mut self, bid: &JoinedBid<'_>, reason: Reason, detail: Detail) {
         self.first_failure.get_or_insert(reason);
-        self.write(bid, reason, false, detail);
+        self.write(bid, reason, !self.mode.is_enforced(), detail);
     }
 
     /// The bid may go out, and the caller may want to know this.

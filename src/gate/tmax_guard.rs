@@ -1,5 +1,6 @@
 //! `tmaxGuard`: is there time left to answer the exchange at all? (spec: gates, tmaxGuard)
 
+use super::Mode;
 use crate::call::Call;
 use crate::document::Section;
 use crate::verdict::{GateOutcome, GateStatus, Reason};
@@ -17,6 +18,8 @@ const US_PER_MS: f64 = 1000.0;
 impl TmaxGuard {
     /// Its name in policies and replies.
     pub(crate) const NAME: &'static str = "tmaxGuard";
+    /// Of a guard that a policy lists without a mode.
+    pub(crate) const DEFAULT_MODE: Mode = Mode::Enforce;
 
     pub(crate) fn compile(options: &mut Section) -> Self {
         let on_exhausted = [("skip", GateStatus::Skipped), ("fail", GateStatus::Failed)];

@@ -19,7 +19,7 @@ macro_rules! families {
 
 families! {
     EVALUATIONS = "bidgate_evaluations_total", "counter", "Auctions judged, by verdict.";
-    GATE_OUTCOMES = "bidgate_gate_outcomes_total", "counter", "What each gate decided, by status and reason code.";
+    GATE_OUTCOMES = "bidgate_gate_outcomes_total", "counter", "What each gate decided, by status, reason code and mode.";
     EVALUATION_SECONDS = "bidgate_evaluation_seconds", "histogram", "Wall clock of one evaluation.";
     IN_FLIGHT = "bidgate_in_flight", "gauge", "Calls and stream messages held now.";
     SHED = "bidgate_shed_total", "counter", "Calls and stream messages refused because too many were in flight.";

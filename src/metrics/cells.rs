@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::catalog::EVALUATION_BUCKETS;
-use crate::verdict::{GateStatus, Reason, Verdict};
+use crate::verdict::{GateMode, GateStatus, Reason, Verdict};
 
 /// One worker's counters. Aligned to two cache lines, so that no other worker's data shares one with them.
 #[derive(Debug)]
@@ -45,6 +45,7 @@ impl Cells {
     pub(super) fn outcome(
         &self,
         gate: usize,
+        mode: GateMode,
         status: GateStatus,
         reason: Option<Reason>,
     ) -> &Counter {
@@ -52,24 +53,27 @@ impl Cells {
         let cells = self
             .gates
             .get(gate)
-            .and_then(|gate| gate.outcomes.get(status as usize));
+            .and_then(|gate| gate.outcomes.get(mode as usize))
+            .and_then(|statuses| statuses.get(status as usize));
         cells
             .and_then(|reasons| reasons.get(reason))
             .unwrap_or(&self.spill)
     }
 }
 
-/// One gate's outcomes: status, then reason, the last of which is none.
+/// One gate's outcomes: mode, status, then reason, the last of which is none.
 #[derive(Debug)]
 #[repr(align(128))]
 struct GateCells {
-    outcomes: [[Counter; Reason::ALL.len() + 1]; GateStatus::ALL.len()],
+    outcomes: [[[Counter; Reason::ALL.len() + 1]; GateStatus::ALL.len()]; GateMode::ALL.len()],
 }
 
 impl Default for GateCells {
     fn default() -> Self {
         Self {
-            outcomes: std::array::from_fn(|_| std::array::from_fn(|_| Counter::default())),
+            outcomes: std::array::from_fn(|_| {
+                std::array::from_fn(|_| std::array::from_fn(|_| Counter::default()))
+            }),
         }
     }
 }

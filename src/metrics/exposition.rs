@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::catalog::{self, EVALUATION_BUCKETS, Family};
 use super::cells::{Cells, Counter};
 use super::{ServerGauges, process};
-use crate::verdict::{GateStatus, Reason, Verdict};
+use crate::verdict::{GateMode, GateStatus, Reason, Verdict};
 
 /// Writes every family.
 pub(super) fn render(gates: &[&str], workers: &[Arc<Cells>], server: &ServerGauges<'_>) -> String {
@@ -38,9 +38,9 @@ impl Page {
     fn gate_outcomes(&mut self, gates: &[&str], workers: &[Arc<Cells>]) {
         let family = self.family(catalog::GATE_OUTCOMES);
         for (slot, gate) in gates.iter().enumerate() {
-            for (status, reason) in every_outcome() {
-                let value = sum(workers, |cells| cells.outcome(slot, status, reason));
-                self.gate_outcome(family, gate, status, reason, value);
+            for (mode, status, reason) in every_outcome() {
+                let value = sum(workers, |cells| cells.outcome(slot, mode, status, reason));
+                self.gate_outcome(family, gate, (mode, status, reason), value);
             }
         }
     }
@@ -50,8 +50,7 @@ impl Page {
         &mut self,
         family: Family,
         gate: &str,
-        status: GateStatus,
-        reason: Option<Reason>,
+        (mode, status, reason): Outcome,
         value: u64,
     ) {
         if value > 0 {
@@ -60,6 +59,7 @@ impl Page {
                 ("gate", gate),
                 ("status", status.name()),
                 ("reason", reason),
+                ("mode", mode.name()),
             ];
             self.sample(family, &labels, value);
         }
@@ -166,11 +166,17 @@ impl Page {
     }
 }
 
-fn every_outcome() -> impl Iterator<Item = (GateStatus, Option<Reason>)> {
+/// What is counted of a gate.
+type Outcome = (GateMode, GateStatus, Option<Reason>);
+
+fn every_outcome() -> impl Iterator<Item = Outcome> {
     let reasons = || Reason::ALL.iter().copied().map(Some).chain([None]);
-    GateStatus::ALL
-        .into_iter()
-        .flat_map(move |status| reasons().map(move |reason| (status, reason)))
+    let statuses = || {
+        GateMode::ALL
+            .into_iter()
+            .flat_map(|mode| GateStatus::ALL.map(|status| (mode, status)))
+    };
+    statuses().flat_map(move |(mode, status)| reasons().map(move |reason| (mode, status, reason)))
 }
 
 fn sum<'c>(workers: &'c [Arc<Cells>], counter: impl Fn(&'c Cells) -> &'c Counter) -> u64 {

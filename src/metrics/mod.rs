@@ -25,8 +25,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Cells for `workers` writers that know the given gates. A gate of another name counts as `other`, so that a
-    /// policy loaded later cannot grow memory or label cardinality.
+    /// Cells for `workers` writers that know the given gates. A gate of another name counts as `other`, so that no
+    /// policy can grow memory or label cardinality.
     #[must_use]
     pub fn new(workers: usize, gates: &[&'static str]) -> (Self, Vec<Recorder>) {
         let gates: Arc<[&'static str]> = gates.iter().copied().chain([OTHER_GATE]).collect();
@@ -91,15 +91,13 @@ impl Recorder {
     pub fn observe(&self, evaluation: &Evaluation<'_>) {
         self.cells.verdict(evaluation.verdict).increment();
         self.cells.evaluation_seconds.record(evaluation.total_ns);
-        let names = evaluation.policy.gate_names();
-        for (position, (name, outcome)) in names.iter().zip(evaluation.outcomes()).enumerate() {
+        let mut slot = 0;
+        for (name, outcome) in evaluation.gate_names().iter().zip(evaluation.outcomes()) {
+            slot = self.gate_slot(slot, name);
             self.cells
-                .outcome(
-                    self.gate_slot(position, name),
-                    outcome.status,
-                    outcome.reason,
-                )
+                .outcome(slot, outcome.mode, outcome.status, outcome.reason)
                 .increment();
+            slot += 1;
         }
         if let Some(error) = &evaluation.error {
             self.malformed_payload(error.code);
@@ -134,16 +132,12 @@ impl Recorder {
         }
     }
 
-    /// The cells of a gate. A policy rarely reorders gates, so the slot at its own position is tried first.
-    fn gate_slot(&self, position: usize, name: &str) -> usize {
-        if self.gates.get(position).is_some_and(|gate| *gate == name) {
-            return position;
-        }
+    /// The cells of a gate. A policy rarely reorders gates, so the search begins behind the gate before it.
+    fn gate_slot(&self, begin: usize, name: &str) -> usize {
         let other = self.gates.len().saturating_sub(1);
-        self.gates
-            .iter()
-            .position(|gate| *gate == name)
-            .unwrap_or(other)
+        let named = |slot: &usize| self.gates.get(*slot).is_some_and(|gate| *gate == name);
+        let mut slots = (begin..other).chain(0..begin.min(other));
+        slots.find(named).unwrap_or(other)
     }
 }
 

@@ -1,22 +1,25 @@
 //! What the gates enforce: a document for people, compiled into rules for the hot path.
+//!
+//! A policy is one [`RuleSet`], and one more for each of its overrides: what differs for some agents and tools is
+//! worked out when the policy is loaded, and an evaluation picks its rules in one lookup.
+
+mod overrides;
+mod rules;
+mod selection;
 
 use std::fmt;
 
+pub(crate) use rules::RuleSet;
+
 use crate::document::{Document, Effective, Problems, Section};
-use crate::gate::{GATES, Gate, Row, TmaxGuard};
-use crate::limits::GATES_MAX;
+use crate::gate::{GATES, TmaxGuard};
+use overrides::Overrides;
 
 /// Compiled rules: immutable, shared by all workers, replaced whole.
 pub struct Policy {
-    /// Whether the first failed gate ends the evaluation.
-    pub(crate) fail_fast: bool,
-    /// The evaluation's budget from the moment its message is complete, nanoseconds.
-    pub(crate) timeout_ns: u64,
-    /// Runs first, whatever its place in the document.
-    pub(crate) tmax_guard: Option<TmaxGuard>,
-    /// The gates that judge bids, in the order in which they run.
-    pub(crate) gates: Vec<Box<dyn Gate>>,
-    names: Vec<&'static str>,
+    /// Of calls that no override matches.
+    pub(crate) base: RuleSet,
+    overrides: Overrides,
     effective: Effective,
     version: String,
 }
@@ -32,49 +35,48 @@ impl Policy {
 
     /// Compiles the mapping, recording what is wrong in it.
     pub fn compile(section: &mut Section) -> Self {
-        let fail_fast = section.flag("fail_fast", true);
-        let timeout_ms = section.integer("timeout_ms", 15, 1..=60_000);
-        let mut compiling = Compiling::default();
-        let gates: Vec<_> = std::iter::once(TmaxGuard::NAME)
-            .chain(GATES.iter().map(|row| row.name))
-            .map(|name| ("name", name))
-            .collect();
-        section.list("gates", &gates, |gate| compiling.gate(gate));
-        if compiling.gates.len() >= GATES_MAX {
-            section.reject("gates", &format!("more than {GATES_MAX} gates"));
-        }
+        let base = RuleSet::compile(section);
+        let overrides = Overrides::compile(section);
         let effective = section.effective();
-        let guard = compiling.tmax_guard.map(|_| TmaxGuard::NAME);
         Self {
-            fail_fast,
-            timeout_ns: timeout_ms * 1_000_000,
-            tmax_guard: compiling.tmax_guard,
-            names: guard
-                .into_iter()
-                .chain(compiling.gates.iter().map(|(row, _)| row.name))
-                .collect(),
-            gates: compiling.gates.into_iter().map(|(_, gate)| gate).collect(),
+            base,
+            overrides,
             version: effective.digest(),
             effective,
         }
     }
 
-    /// The same rules without `timeout_ms`: for judging where no bidder waits.
-    #[must_use]
-    pub(crate) fn without_time_budget(self) -> Self {
-        Self {
-            timeout_ns: u64::MAX,
-            ..self
-        }
+    /// The rules for a call: those of the first override that matches it, else the policy's own.
+    pub(crate) fn rules(&self, agent_id: &str, tool: &str) -> &RuleSet {
+        self.overrides.rules(agent_id, tool).unwrap_or(&self.base)
     }
 
-    /// The names of its gates in the order of a reply: `tmaxGuard` first, then in policy order.
+    /// The same rules without `timeout_ms` and `holdback`: for judging where no bidder waits, and where the same
+    /// auction is to get the same answer each time.
+    #[must_use]
+    pub(crate) fn offline(mut self) -> Self {
+        for rules in self.overrides.all_mut().chain([&mut self.base]) {
+            rules.take_offline();
+        }
+        self
+    }
+
+    /// The names of the gates that judge calls without an override, in the order of a reply: `tmaxGuard` first, then
+    /// in policy order.
     #[must_use]
     pub fn gate_names(&self) -> &[&'static str] {
-        &self.names
+        self.base.names()
     }
 
-    /// The document with its defaults filled in.
+    /// The names of all gates that any policy can have: `tmaxGuard`, then in their default order.
+    #[must_use]
+    pub fn known_gates() -> Vec<&'static str> {
+        std::iter::once(TmaxGuard::NAME)
+            .chain(GATES.iter().map(|row| row.name))
+            .collect()
+    }
+
+    /// The document with its defaults filled in, its overrides merged.
     #[must_use]
     pub const fn effective(&self) -> &Effective {
         &self.effective
@@ -98,40 +100,7 @@ impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Policy")
             .field("version", &self.version)
-            .field("gates", &self.names)
+            .field("gates", &self.base.names())
             .finish_non_exhaustive()
-    }
-}
-
-/// The gates compiled so far.
-#[derive(Default)]
-struct Compiling {
-    tmax_guard: Option<TmaxGuard>,
-    gates: Vec<(&'static Row, Box<dyn Gate>)>,
-}
-
-impl Compiling {
-    fn gate(&mut self, options: &mut Section) {
-        let guard = (TmaxGuard::NAME, None);
-        let known: Vec<_> = std::iter::once(guard)
-            .chain(GATES.iter().map(|row| (row.name, Some(row))))
-            .collect();
-        match options.required_choice("name", &known) {
-            None => options.skip_rest(),
-            Some(chosen) if self.has(chosen) => {
-                options.reject("name", "the gate stands in the list already");
-                options.skip_rest();
-            }
-            Some(None) => self.tmax_guard = Some(TmaxGuard::compile(options)),
-            Some(Some(row)) => self.gates.push((row, (row.compile)(options))),
-        }
-    }
-
-    /// Whether the gate, none being tmaxGuard, is there already.
-    fn has(&self, gate: Option<&Row>) -> bool {
-        match gate {
-            None => self.tmax_guard.is_some(),
-            Some(row) => self.gates.iter().any(|(known, _)| known.name == row.name),
-        }
     }
 }

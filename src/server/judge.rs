@@ -29,7 +29,10 @@ impl Judge {
     /// When the system has no randomness to give.
     pub(super) fn new(settings: &Settings) -> io::Result<Self> {
         Ok(Self {
-            evaluator: Evaluator::new(settings.limits),
+            evaluator: Evaluator::seeded(
+                settings.limits,
+                getrandom::u64().map_err(io::Error::other)?,
+            ),
             policy: Arc::clone(&settings.policy),
             ids: EvaluationIds::new(getrandom::u64().map_err(io::Error::other)?),
             replies: Vec::new(),

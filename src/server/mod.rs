@@ -63,6 +63,7 @@ use worker::{Blueprint, Ended, WorkerThread};
 
 use crate::config::Listen;
 use crate::metrics::{Metrics, Recorder};
+use crate::policy::Policy;
 
 /// A server with its listeners open, not yet serving.
 #[derive(Debug)]
@@ -139,8 +140,7 @@ impl Server {
     fn start(self, readiness: &Arc<Readiness>) -> io::Result<Running> {
         clock::calibrate();
         let settings = self.settings;
-        let (metrics, recorders) =
-            Metrics::new(settings.worker_count(), settings.policy.load().gate_names());
+        let (metrics, recorders) = Metrics::new(settings.worker_count(), &Policy::known_gates());
         let in_flight = Arc::new(InFlight::new(settings.max_in_flight));
         let connections = Arc::new(Connections::new(recorders.len(), settings.max_connections));
         let routes = Arc::new(Routes::new(readiness.health()).map_err(io::Error::other)?);

@@ -7,7 +7,8 @@ use crate::limits::{DETAIL_BYTES, ECHOED_ID_BYTES};
 use crate::openrtb::Text;
 use crate::policy::Policy;
 use crate::verdict::{
-    Detail, ErrorCode, EvaluationError, Finding, GateOutcome, GateStatus, Payload, Reason, Verdict,
+    Detail, ErrorCode, EvaluationError, Finding, GateMode, GateOutcome, GateStatus, Payload,
+    Reason, Verdict,
 };
 
 use super::{EvaluationId, WireError};
@@ -26,7 +27,7 @@ impl Evaluation<'_> {
         message.number(4, self.call.correlation_id);
         message.flag(5, self.passed());
         message.number(6, verdict_number(self.verdict));
-        for (name, outcome) in self.policy.gate_names().iter().zip(self.outcomes()) {
+        for (name, outcome) in self.gate_names().iter().zip(self.outcomes()) {
             message.message(7, |message| message.gate_result(name, outcome));
         }
         for findings in self.findings_by_bid() {
@@ -77,10 +78,11 @@ impl Message<'_> {
     fn gate_result(&mut self, name: &str, outcome: &GateOutcome) {
         self.string(1, name.as_bytes());
         self.number(2, status_number(outcome.status));
-        self.flag(3, outcome.status.passed());
+        self.flag(3, outcome.passed());
         self.flag(4, outcome.status == GateStatus::Skipped);
         self.string(5, outcome.reason.map_or("", Reason::name).as_bytes());
         self.double(6, milliseconds(outcome.latency_ns));
+        self.number(7, mode_number(outcome.mode));
     }
 
     fn bid_result(&mut self, evaluation: &Evaluation<'_>, findings: &[Finding]) {
@@ -101,10 +103,7 @@ impl Message<'_> {
     }
 
     fn finding(&mut self, evaluation: &Evaluation<'_>, finding: &Finding) {
-        let gate = evaluation
-            .policy
-            .gate_names()
-            .get(usize::from(finding.gate));
+        let gate = evaluation.gate_names().get(usize::from(finding.gate));
         self.string(1, gate.map_or(&[], |gate| gate.as_bytes()));
         self.string(2, finding.reason.name().as_bytes());
         self.detail(3, evaluation, finding.detail);
@@ -268,5 +267,13 @@ const fn status_number(status: GateStatus) -> u64 {
         GateStatus::Skipped => 3,
         GateStatus::Aborted => 4,
         GateStatus::TimedOut => 5,
+    }
+}
+
+const fn mode_number(mode: GateMode) -> u64 {
+    match mode {
+        GateMode::Enforce => 1,
+        GateMode::Warn => 2,
+        GateMode::Holdback => 3,
     }
 }

@@ -35,13 +35,13 @@ mod tests {
         let expected = "\
 FAIL nbr 0 (not every bid was rejected) policy # # us
 
-GATE STATUS REASON LATENCY us
-ok tmaxGuard passed #
-ok impidMatch passed #
-x adomainVerify failed adomain_placeholder #
-. bidSanity aborted #
-. audienceSafety aborted #
-. bcatCompliance aborted #
+GATE MODE STATUS REASON LATENCY us
+ok tmaxGuard enforce passed #
+ok impidMatch enforce passed #
+x adomainVerify enforce failed adomain_placeholder #
+. bidSanity enforce aborted #
+. audienceSafety enforce aborted #
+. bcatCompliance enforce aborted #
 
 BID ID IMPID GATE REASON DETAIL LOSS REASON NON-BID
 x 0/1 b-1013 2 adomainVerify adomain_placeholder example.com 6 Invalid Advertiser Domain 350
@@ -140,6 +140,66 @@ x 1/0 b-1014 2 adomainVerify adomain_ip_address 10.0.0.7 6 Invalid Advertiser Do
     }
 
     #[test]
+    fn check_says_what_a_gate_that_warns_has_found() {
+        let pair = Pair::bundled("02_unknown_impid");
+        let policy = pair.write(
+            "policy.yaml",
+            "gates: [ { name: impidMatch, mode: warn } ]\n",
+        );
+        let said = pair.check(&["--policy", &policy]);
+        assert_eq!((said.code(), said.headline()), (0, "PASS"));
+        let told = without_measurements(&said.out);
+        assert!(
+            told.contains("\n! impidMatch warn failed impid_unknown #\n"),
+            "{told}"
+        );
+        let said = pair.check(&["--json", "--policy", &policy]);
+        let reply: Value = serde_json::from_str(&said.out).unwrap();
+        assert_eq!(
+            (&reply["gates"][0]["mode"], &reply["gates"][0]["passed"]),
+            (&json!("GATE_MODE_WARN"), &json!(true))
+        );
+    }
+
+    #[test]
+    fn check_holds_nothing_back_and_judges_by_the_override_for_the_call() {
+        let pair = Pair::bundled("02_unknown_impid");
+        let policy = pair.write(
+            "policy.yaml",
+            "gates: [ { name: impidMatch, holdback: 100 } ]\noverrides: [ { tool: x, gates: [ { name: impidMatch, mode: off } ] } ]\n",
+        );
+        assert_eq!(pair.check(&["--policy", &policy]).code(), 1);
+        assert_eq!(pair.check(&["--policy", &policy, "--tool", "x"]).code(), 0);
+    }
+
+    #[test]
+    fn replay_counts_what_is_only_warned_apart() {
+        let pair = Pair::bundled("02_unknown_impid");
+        let policy = pair.write(
+            "policy.yaml",
+            "gates: [ { name: impidMatch } ]\noverrides: [ { tool: x, gates: [ { name: impidMatch, mode: warn } ] } ]\n",
+        );
+        let line = |tool: &str| {
+            let mut line: Value = serde_json::from_str(&ndjson("02_unknown_impid")).unwrap();
+            line["tool"] = json!(tool);
+            line.to_string()
+        };
+        let lines = [line("x"), line("y"), line("x")].join("\n");
+        let said = Said::with_input(&["replay", "--policy", &policy, "-"], lines.as_bytes());
+        let told = without_measurements(&said.out);
+        for line in [
+            "impidMatch warn 0 2 0 0 0",
+            "impidMatch enforce 0 1 0 0 0",
+            "impidMatch warn impid_unknown 2",
+        ] {
+            assert!(
+                told.lines().any(|told| told == line),
+                "{line:?} is missing:\n{told}"
+            );
+        }
+    }
+
+    #[test]
     fn a_late_auction_passes_without_looking_like_a_pass() {
         let said = Pair::bundled("08_late_auction").check(&["--elapsed-us", "118000"]);
         assert_eq!((said.code(), said.headline()), (0, "NOT EVALUATED"));
@@ -235,8 +295,8 @@ x 1/0 b-1014 2 adomainVerify adomain_ip_address 10.0.0.7 6 Invalid Advertiser Do
             "PASS 1 50.0%",
             "FAIL 1 50.0%",
             "ERROR 0 0.0%",
-            "impidMatch 1 1 0 0 0",
-            "impidMatch impid_unknown 1",
+            "impidMatch enforce 1 1 0 0 0",
+            "impidMatch enforce impid_unknown 1",
         ] {
             assert!(
                 told.lines().any(|told| told == line),

@@ -13,7 +13,7 @@ use crate::oracle::Timing;
 use crate::support::{Case, NOW_UNIX_US};
 use mutate::Mutation;
 use payloads::{request, response};
-use policies::policy;
+use policies::{TOOLS, policy};
 
 /// Any auction under any policy, with up to two mutations of each payload.
 pub(crate) fn case() -> impl Strategy<Value = Case> {
@@ -25,10 +25,12 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
         response(),
         mutations(),
         policy(),
+        select(TOOLS),
         timing(),
     )
         .prop_map(
-            |(request, of_request, response, of_response, policy, timing)| Case {
+            |(request, of_request, response, of_response, policy, tool, timing)| Case {
+                tool: tool.to_owned(),
                 timing,
                 ..Case::new(
                     mutated(&request, &of_request),

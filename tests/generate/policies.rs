@@ -6,6 +6,22 @@ use serde_json::{Map, Value, json};
 
 /// A mapping as it stands below `policy:`; mostly without fail-fast, so that every gate speaks.
 pub(crate) fn policy() -> impl Strategy<Value = Value> {
+    let overrides = prop_oneof![
+        5 => Just(Vec::new()),
+        1 => subsequence(CALLS.to_vec(), 1..=3).prop_flat_map(|calls| {
+            calls.into_iter().map(override_for).collect::<Vec<_>>()
+        }),
+    ];
+    (rules(), overrides).prop_map(|(mut policy, overrides)| {
+        if !overrides.is_empty() {
+            policy.insert("overrides".to_owned(), overrides.into());
+        }
+        Value::Object(policy)
+    })
+}
+
+/// Gates and whether to fail fast, or neither.
+fn rules() -> impl Strategy<Value = Map<String, Value>> {
     let gates = prop_oneof![
         1 => Just(None),
         4 => gates().prop_map(Some),
@@ -18,8 +34,33 @@ pub(crate) fn policy() -> impl Strategy<Value = Value> {
             let mut policy = Map::new();
             policy.extend(gates.map(|gates| ("gates".to_owned(), gates)));
             policy.extend((!fail_fast.is_null()).then_some(("fail_fast".to_owned(), fail_fast)));
-            Value::Object(policy)
+            policy
         })
+}
+
+/// Tools of generated calls.
+pub(crate) const TOOLS: &[&str] = &["", "openx", "openx-eu", "adx"];
+
+/// Agents and tools of overrides: none takes all the calls of one further down, whichever are left out.
+const CALLS: &[(&str, &str)] = &[
+    ("bidder", "openx"),
+    ("*", "openx"),
+    ("*", "open*"),
+    ("bid*", ""),
+    ("bidder", "*"),
+    ("b*", "*"),
+];
+
+fn override_for((agent_id, tool): (&'static str, &'static str)) -> Options {
+    let any = |pattern| pattern == "*";
+    rules()
+        .prop_map(move |mut over| {
+            let patterns = [("agent_id", agent_id), ("tool", tool)];
+            let said = patterns.into_iter().filter(|(_, pattern)| !any(*pattern));
+            over.extend(said.map(|(key, pattern)| (key.to_owned(), json!(pattern))));
+            Value::Object(over)
+        })
+        .boxed()
 }
 
 /// tmaxGuard first if at all, the others in any order, some left out.
@@ -148,7 +189,11 @@ fn flag() -> Options {
 }
 
 /// A gate with some of its options.
-fn gate(name: &'static str, options: Vec<(&'static str, Options)>) -> Options {
+fn gate(name: &'static str, mut options: Vec<(&'static str, Options)>) -> Options {
+    let modes =
+        prop_oneof![4 => Just(json!("enforce")), 2 => Just(json!("warn")), 1 => Just(json!("off"))];
+    let shares = prop_oneof![4 => Just(json!(0)), 1 => select(vec![json!(1), json!(50), json!(99), json!(100)])];
+    options.extend([("mode", modes.boxed()), ("holdback", shares.boxed())]);
     let optional = |(key, value): (&'static str, Options)| {
         option::of(value.prop_map(move |value| (key, value))).boxed()
     };

@@ -41,6 +41,7 @@ pub(crate) struct Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GateAnswer {
     pub(crate) name: &'static str,
+    pub(crate) mode: &'static str,
     pub(crate) status: &'static str,
     pub(crate) reason: &'static str,
 }
@@ -65,15 +66,24 @@ pub(crate) struct ErrorAnswer {
 }
 
 /// Every right answer to a call; never none.
-///
-/// "Order of judgement: decode the bid request (else `VERDICT_ERROR`) -> tmaxGuard (exhausted ends it here: the bid
-/// response is not even read) -> decode the bid response (else `VERDICT_ERROR`) -> the other gates."
 pub(crate) fn answers(
     request: &[u8],
     response: &[u8],
     policy: &Policy,
     timing: &Timing,
 ) -> Vec<Answer> {
+    let draws = policy.draws();
+    let answers = draws
+        .iter()
+        .flat_map(|policy| answers_of(request, response, policy, timing));
+    answers.collect()
+}
+
+/// The answers of a policy of which the modes are settled.
+///
+/// "Order of judgement: decode the bid request (else `VERDICT_ERROR`) -> tmaxGuard (exhausted ends it here: the bid
+/// response is not even read) -> decode the bid response (else `VERDICT_ERROR`) -> the other gates."
+fn answers_of(request: &[u8], response: &[u8], policy: &Policy, timing: &Timing) -> Vec<Answer> {
     let (mut answers, request) = match read_request(request) {
         Reading::Valid(root) => (Vec::new(), root),
         Reading::MayBeMalformed(root) => {

@@ -1,14 +1,25 @@
 //! The options of a policy, with the spec's defaults, from the mapping below `policy:` (spec: contract §5).
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::taxonomy;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     pub(crate) fail_fast: bool,
-    pub(crate) gates: Vec<Gate>,
+    /// Those that are not off.
+    pub(crate) gates: Vec<Listed>,
+}
+
+/// A gate of the list.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) gate: Gate,
+    /// `enforce`, `warn` or `holdback`.
+    pub(crate) mode: &'static str,
+    /// Of 100 evaluations, how many are only warned.
+    holdback: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -52,10 +63,7 @@ pub(crate) struct AudienceSafety {
 impl Policy {
     /// Reads a valid mapping; what is missing has its default.
     pub(crate) fn from_json(mapping: &Value) -> Self {
-        let all: Value = NAMES
-            .iter()
-            .map(|name| serde_json::json!({ "name": name }))
-            .collect();
+        let all = all_gates();
         let gates = mapping.get("gates").unwrap_or(&all);
         Self {
             fail_fast: flag(mapping, "fail_fast", true),
@@ -63,9 +71,91 @@ impl Policy {
                 .as_array()
                 .unwrap()
                 .iter()
-                .map(Gate::from_json)
+                .filter_map(Listed::from_json)
                 .collect(),
         }
+    }
+
+    /// The policy for one agent and one tool: the first override that matches, alone, merged over the rest.
+    pub(crate) fn for_call(mapping: &Value, agent_id: &str, tool: &str) -> Self {
+        let overrides = mapping["overrides"].as_array().into_iter().flatten();
+        let mut matching =
+            overrides.filter(|it| matches(&it["agent_id"], agent_id) && matches(&it["tool"], tool));
+        let mut merged = mapping.clone();
+        if let Some(over) = matching.next() {
+            for (key, value) in over.as_object().unwrap() {
+                merged[key] = match key.as_str() {
+                    "gates" => merged_gates(mapping, value),
+                    _ => value.clone(),
+                };
+            }
+        }
+        Self::from_json(&merged)
+    }
+
+    /// The policy as it may judge one evaluation: which evaluations are held back is the engine's choice, but those
+    /// held back for some gate are also held back for those that hold back more.
+    pub(crate) fn draws(&self) -> Vec<Self> {
+        let shares = self.gates.iter().map(|listed| listed.holdback);
+        let drawn: BTreeSet<u64> = shares.filter(|share| *share < 100).chain([0]).collect();
+        let draw = |drawn| {
+            let mut policy = self.clone();
+            for listed in &mut policy.gates {
+                if listed.mode == "enforce" && drawn < listed.holdback {
+                    listed.mode = "holdback";
+                }
+            }
+            policy
+        };
+        drawn.into_iter().map(draw).collect()
+    }
+}
+
+/// "exact or prefix `*`"; what is not said matches everything.
+fn matches(pattern: &Value, text: &str) -> bool {
+    pattern
+        .as_str()
+        .is_none_or(|pattern| match pattern.strip_suffix('*') {
+            Some(prefix) => text.starts_with(prefix),
+            None => text == pattern,
+        })
+}
+
+/// "gates are found by name in the base and merged field by field; a gate that the base lacks is appended at the end".
+fn merged_gates(base: &Value, over: &Value) -> Value {
+    let mut gates = base.get("gates").cloned().unwrap_or_else(all_gates);
+    let gates = gates.as_array_mut().unwrap();
+    for gate in over.as_array().unwrap() {
+        match gates.iter_mut().find(|base| base["name"] == gate["name"]) {
+            None => gates.push(gate.clone()),
+            Some(base) => {
+                for (key, value) in gate.as_object().unwrap() {
+                    base[key] = value.clone();
+                }
+            }
+        }
+    }
+    json!(gates)
+}
+
+fn all_gates() -> Value {
+    NAMES.iter().map(|name| json!({ "name": name })).collect()
+}
+
+impl Listed {
+    /// None for a gate that is off.
+    fn from_json(options: &Value) -> Option<Self> {
+        let mode = match options["mode"].as_str() {
+            None | Some("enforce") => "enforce",
+            Some("warn") => "warn",
+            Some("off") => return None,
+            Some(unknown) => panic!("no mode is called {unknown}"),
+        };
+        Some(Self {
+            gate: Gate::from_json(options),
+            mode,
+            holdback: options["holdback"].as_u64().unwrap_or(0),
+        })
     }
 }
 

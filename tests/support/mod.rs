@@ -6,7 +6,8 @@ use bidgate::evaluate::{Call, Clock, Evaluator};
 use bidgate::limits::Limits;
 use bidgate::policy::Policy;
 use bidgate::proto::{
-    BidResult, EvaluateResponse, EvaluationError, Finding, GateResult, GateStatus, Verdict,
+    BidResult, EvaluateResponse, EvaluationError, Finding, GateMode, GateResult, GateStatus,
+    Verdict,
 };
 use bidgate::wire::EvaluationId;
 use prost::Message as _;
@@ -49,7 +50,7 @@ impl Case {
 
     /// Every right answer, by the oracle.
     pub(crate) fn expected(&self) -> Vec<Answer> {
-        let policy = crate::oracle::Policy::from_json(&self.policy);
+        let policy = crate::oracle::Policy::for_call(&self.policy, &self.agent_id, &self.tool);
         crate::oracle::answers(&self.request, &self.response, &policy, &self.timing)
     }
 
@@ -85,6 +86,7 @@ impl fmt::Debug for Case {
         writeln!(f, "\nrequest  {}", self.request.escape_ascii())?;
         writeln!(f, "response {}", self.response.escape_ascii())?;
         writeln!(f, "policy   {}", self.policy)?;
+        writeln!(f, "agent    {:?}, tool {:?}", self.agent_id, self.tool)?;
         write!(f, "timing   {:?}", self.timing)
     }
 }
@@ -187,7 +189,11 @@ fn observe(
     let passed = matches!(verdict, "pass" | "no_bid" | "not_evaluated");
     hold(
         reply.passed == passed,
-        "passed is true when every gate passed or was skipped",
+        "passed is true when every gate passed, was skipped or only warns",
+    )?;
+    hold(
+        verdict == "error" || passed == reply.gates.iter().all(|gate| gate.passed),
+        "passed is true when every gate's is",
     )?;
     hold(
         reply.error.is_some() == (verdict == "error"),
@@ -239,9 +245,15 @@ fn observe_gate(gate: &GateResult) -> Result<GateAnswer, Disagreement> {
         GateStatus::Aborted => "aborted",
         GateStatus::TimedOut => "timed_out",
     };
+    let mode = match gate.mode() {
+        GateMode::Unspecified => "unspecified",
+        GateMode::Enforce => "enforce",
+        GateMode::Warn => "warn",
+        GateMode::Holdback => "holdback",
+    };
     hold(
-        gate.passed == matches!(status, "passed" | "skipped"),
-        "a gate's passed agrees with its status",
+        gate.passed == (matches!(status, "passed" | "skipped") || mode != "enforce"),
+        "a gate's passed agrees with its status and mode",
     )?;
     hold(
         gate.skipped == (status == "skipped"),
@@ -249,6 +261,7 @@ fn observe_gate(gate: &GateResult) -> Result<GateAnswer, Disagreement> {
     )?;
     Ok(GateAnswer {
         name: word(&gate.name)?,
+        mode,
         status,
         reason: word(&gate.reason)?,
     })

@@ -144,8 +144,9 @@ impl Told<'_> {
 
     /// The first gate that failed. Where none did, and yet the bids were not looked at, it was the first gate's doing.
     fn deciding_gate(&self) -> Option<&GateResult> {
-        let failed =
-            |gate: &&GateResult| matches!(gate.status(), GateStatus::Failed | GateStatus::TimedOut);
+        let failed = |gate: &&GateResult| {
+            !gate.passed && matches!(gate.status(), GateStatus::Failed | GateStatus::TimedOut)
+        };
         let not_evaluated = self.reply.verdict() == crate::proto::Verdict::NotEvaluated;
         let first = self.reply.gates.first().filter(|_| not_evaluated);
         self.reply.gates.iter().find(failed).or(first)

@@ -7,7 +7,7 @@ mod impid_match;
 pub(crate) mod tmax_guard;
 
 use super::auction::{Auction, Bid};
-use super::policy::{Gate, Policy};
+use super::policy::{Gate, Listed, Policy};
 use super::{Answer, BidFinding, GateAnswer};
 
 /// What one gate found on one bid: "either fails (F) its bid and gate, or is a note (N)". A gate's first rule that
@@ -35,29 +35,26 @@ pub(crate) fn judge(policy: &Policy, guard: Option<GateAnswer>, auction: &Auctio
         findings: Vec::new(),
         failed: false,
     };
-    for gate in policy
+    for listed in policy
         .gates
         .iter()
-        .filter(|gate| !matches!(gate, Gate::TmaxGuard { .. }))
+        .filter(|listed| !matches!(listed.gate, Gate::TmaxGuard { .. }))
     {
-        let outcome = if auction.bids.is_empty() {
+        let (status, reason) = if auction.bids.is_empty() {
             // "every gate but tmaxGuard is `SKIPPED`, reason `no_bids`"
-            GateAnswer {
-                name: gate.name(),
-                status: "skipped",
-                reason: "no_bids",
-            }
+            ("skipped", "no_bids")
         } else if run.failed && policy.fail_fast {
             // "after the first failed gate the rest are `ABORTED`"
-            GateAnswer {
-                name: gate.name(),
-                status: "aborted",
-                reason: "",
-            }
+            ("aborted", "")
         } else {
-            run.gate(gate, auction)
+            run.gate(listed, auction)
         };
-        run.gates.push(outcome);
+        run.gates.push(GateAnswer {
+            name: listed.gate.name(),
+            mode: listed.mode,
+            status,
+            reason,
+        });
     }
     run.answer(auction)
 }
@@ -66,41 +63,31 @@ struct Run {
     gates: Vec<GateAnswer>,
     /// With the position of the bid.
     findings: Vec<(usize, &'static str, Finding)>,
+    /// By a gate that is enforced.
     failed: bool,
 }
 
 impl Run {
     /// "Within a gate, bids are judged in document order and **all** of them are judged: `bids[]` names each rejected
-    /// bid, the gate's `reason` is the first one's."
-    fn gate(&mut self, gate: &Gate, auction: &Auction<'_>) -> GateAnswer {
-        let name = gate.name();
-        if let Some(reason) = skip_reason(gate, auction) {
-            return GateAnswer {
-                name,
-                status: "skipped",
-                reason,
-            };
+    /// bid, the gate's `reason` is the first one's." Of a gate that is not enforced, "its findings are notes".
+    fn gate(&mut self, listed: &Listed, auction: &Auction<'_>) -> (&'static str, &'static str) {
+        if let Some(reason) = skip_reason(&listed.gate, auction) {
+            return ("skipped", reason);
         }
-        let mut outcome = GateAnswer {
-            name,
-            status: "passed",
-            reason: "",
-        };
+        let enforced = listed.mode == "enforce";
+        let mut outcome = ("passed", "");
         for (position, bid) in auction.bids.iter().enumerate() {
-            let Some(finding) = judge_bid(gate, auction, bid) else {
+            let Some(mut finding) = judge_bid(&listed.gate, auction, bid) else {
                 continue;
             };
-            if let Finding::Fails(reason) = finding
-                && outcome.status == "passed"
-            {
-                outcome = GateAnswer {
-                    name,
-                    status: "failed",
-                    reason,
-                };
-                self.failed = true;
+            if let Finding::Fails(reason) = finding {
+                if outcome.0 == "passed" {
+                    outcome = ("failed", reason);
+                }
+                self.failed |= enforced;
+                finding = Finding::fails_if(enforced, reason);
             }
-            self.findings.push((position, name, finding));
+            self.findings.push((position, listed.gate.name(), finding));
         }
         outcome
     }
