@@ -36,6 +36,31 @@ impl Effective {
         }
     }
 
+    /// The keys and values of a mapping; none of anything else.
+    pub(crate) fn entries(&self) -> &[(String, Self)] {
+        if let Self::Mapping(entries) = self {
+            entries
+        } else {
+            &[]
+        }
+    }
+
+    /// The value of a key of a mapping.
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+        let mut entries = self.entries().iter();
+        entries
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value)
+    }
+
+    /// Paths of the values that differ, such as `limits.depth`.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut paths = Vec::new();
+        add_differences("", Some(self), Some(other), &mut paths);
+        paths
+    }
+
     /// YAML that parses back to this value: the canonical rendering.
     #[must_use]
     pub fn to_yaml(&self) -> String {
@@ -54,6 +79,30 @@ impl Effective {
 }
 
 const DIGEST_BYTES: usize = 8;
+
+fn add_differences(
+    path: &str,
+    one: Option<&Effective>,
+    other: Option<&Effective>,
+    paths: &mut Vec<String>,
+) {
+    if one == other {
+        return;
+    }
+    let (Some(Effective::Mapping(ours)), Some(Effective::Mapping(theirs))) = (one, other) else {
+        return paths.push(path.to_owned());
+    };
+    let added = theirs
+        .iter()
+        .filter(|(key, _)| ours.iter().all(|(known, _)| known != key));
+    for (key, _) in ours.iter().chain(added) {
+        let dot = if path.is_empty() { "" } else { "." };
+        let below = format!("{path}{dot}{key}");
+        let ours = one.and_then(|one| one.get(key));
+        let theirs = other.and_then(|other| other.get(key));
+        add_differences(&below, ours, theirs, paths);
+    }
+}
 
 impl fmt::Display for Effective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

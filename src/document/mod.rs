@@ -183,7 +183,8 @@ impl Document {
     }
 }
 
-fn read_text(path: &Path) -> io::Result<String> {
+/// The text of a file of at most [`DOCUMENT_BYTES_MAX`] bytes.
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?
         .take(DOCUMENT_BYTES_MAX + 1)

@@ -35,10 +35,7 @@ impl Policy {
         let fail_fast = section.flag("fail_fast", true);
         let timeout_ms = section.integer("timeout_ms", 15, 1..=60_000);
         let mut compiling = Compiling::default();
-        let gates: Vec<_> = std::iter::once(TmaxGuard::NAME)
-            .chain(GATES.iter().map(|row| row.name))
-            .map(|name| ("name", name))
-            .collect();
+        let gates: Vec<_> = Self::known_gates().map(|name| ("name", name)).collect();
         section.list("gates", &gates, |gate| compiling.gate(gate));
         if compiling.gates.len() >= GATES_MAX {
             section.reject("gates", &format!("more than {GATES_MAX} gates"));
@@ -72,6 +69,11 @@ impl Policy {
     #[must_use]
     pub fn gate_names(&self) -> &[&'static str] {
         &self.names
+    }
+
+    /// The names of all gates that a policy may have.
+    pub fn known_gates() -> impl Iterator<Item = &'static str> {
+        std::iter::once(TmaxGuard::NAME).chain(GATES.iter().map(|row| row.name))
     }
 
     /// The document with its defaults filled in.

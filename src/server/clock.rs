@@ -1,6 +1,6 @@
 //! The system's clocks, as the engine is given them.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::evaluate::Clock;
 
@@ -21,6 +21,28 @@ impl Arrival {
             at: Instant::now(),
             unix_us: u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX),
         }
+    }
+}
+
+/// A moment that pages show, and how long ago it was.
+#[derive(Clone, Debug)]
+pub(super) struct Moment {
+    /// UTC, ISO 8601.
+    pub(super) at: String,
+    clock: Instant,
+}
+
+impl Moment {
+    #[expect(clippy::disallowed_methods, reason = "the edge is where time is read")]
+    pub(super) fn now() -> Self {
+        Self {
+            at: prost_types::Timestamp::from(SystemTime::now()).to_string(),
+            clock: Instant::now(),
+        }
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
     }
 }
 
