@@ -2,6 +2,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde_json::json;
 
 use super::{CliError, Outcome};
@@ -30,6 +31,8 @@ pub enum PolicyCommand {
         /// A policy, or a configuration with a policy [default: the built-in policy]
         file: Option<PathBuf>,
     },
+    /// Print the JSON Schema of a policy file, for editors and other tools
+    Schema,
 }
 
 /// Runs the command. Answers go to `out`, problems to `err`.
@@ -51,6 +54,7 @@ pub fn run(
         }
         PolicyCommand::Validate { file, json: true } => report_json(open(file), out),
         PolicyCommand::Print { file: Some(file) } => report(open(file), out, err, print),
+        PolicyCommand::Schema => print_json(&Policy::schema(), out),
         PolicyCommand::Print { file: None } => report(Ok(Policy::default()), out, err, print),
     }
 }
@@ -64,6 +68,12 @@ pub(super) fn open(file: &Path) -> Result<Policy, Problems> {
     } else {
         document.read(Policy::compile)
     }
+}
+
+fn print_json(value: &impl Serialize, out: &mut impl Write) -> Result<Outcome, CliError> {
+    serde_json::to_writer_pretty(&mut *out, value).map_err(CliError::Json)?;
+    writeln!(out).map_err(CliError::Write)?;
+    Ok(Outcome::Yes)
 }
 
 fn print(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {

@@ -2,6 +2,7 @@
 use std::fmt::{self, Write as _};
 
 use saphyr_parser::ScalarStyle;
+use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 use super::node::Value;
@@ -79,6 +80,22 @@ impl Effective {
 }
 
 const DIGEST_BYTES: usize = 8;
+
+/// As JSON, with keys in their order.
+impl Serialize for Effective {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Flag(flag) => serializer.serialize_bool(*flag),
+            Self::Integer(integer) => serializer.serialize_i128(*integer),
+            Self::Number(number) => serializer.serialize_f64(*number),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Mapping(entries) => {
+                serializer.collect_map(entries.iter().map(|(key, value)| (key, value)))
+            }
+        }
+    }
+}
 
 fn add_differences(
     path: &str,

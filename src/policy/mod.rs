@@ -30,6 +30,13 @@ impl Policy {
         Document::parse(text, origin)?.read(Self::compile)
     }
 
+    /// JSON Schema of a policy document. It knows keys, types, words and ranges; that a gate does not stand twice, say,
+    /// only [`Self::from_yaml`] knows.
+    #[must_use]
+    pub fn schema() -> Effective {
+        Document::schema("bidgate policy", Self::compile)
+    }
+
     /// Compiles the mapping, recording what is wrong in it.
     pub fn compile(section: &mut Section) -> Self {
         let fail_fast = section.flag("fail_fast", true);

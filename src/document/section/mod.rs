@@ -1,9 +1,13 @@
 //! One mapping of a document while it is read.
+
+mod declare;
+
 use std::ops::RangeInclusive;
 
 use super::effective::Effective;
 use super::node::{Entry, Node, Value};
 use super::problem::Problem;
+use super::shape::{Keys, Shape};
 use super::suggest::closest;
 use super::wanted::Wanted;
 
@@ -17,6 +21,10 @@ pub struct Section {
     asked: Vec<String>,
     effective: Vec<(String, Effective)>,
     problems: Vec<Problem>,
+    /// What may stand here.
+    keys: Keys,
+    /// True while nothing is read but what may be said: there is no document.
+    declaring: bool,
 }
 
 impl Section {
@@ -36,17 +44,7 @@ impl Section {
 
     /// A whole number within `range`.
     pub fn integer(&mut self, key: &str, default: u64, range: RangeInclusive<u64>) -> u64 {
-        let read = |value: &Value| match value {
-            Value::Integer(integer) => u64::try_from(*integer)
-                .ok()
-                .filter(|integer| range.contains(integer)),
-            Value::Null
-            | Value::Flag(_)
-            | Value::Number(_)
-            | Value::Text(_)
-            | Value::List(_)
-            | Value::Mapping(_) => None,
-        };
+        let read = |value: &Value| whole(value).filter(|integer| range.contains(integer));
         let integer = self
             .scalar(key, &Wanted::Integer(range.clone()), read)
             .unwrap_or(default);
@@ -102,6 +100,7 @@ impl Section {
                 &format!("is missing; add one of {}", Wanted::choice(choices)),
             );
         }
+        self.keys.require(key);
         let (word, choice) = self.chosen(key, choices)?;
         self.record(key, Effective::Text(word.to_owned()));
         Some(choice)
@@ -138,6 +137,7 @@ impl Section {
 
     /// A list of strings that need not be there, and has no default.
     pub fn optional_strings(&mut self, key: &str) -> Option<Vec<String>> {
+        self.keys.add(key, Shape::Texts);
         let items = self.items(key)?;
         let strings: Vec<String> = items
             .iter()
@@ -150,6 +150,7 @@ impl Section {
 
     /// A mapping from names to finite numbers greater than 0, sorted by name; absent is empty.
     pub fn rates(&mut self, key: &str) -> Vec<(String, f64)> {
+        self.keys.add(key, Shape::Rates);
         let mut rates = Vec::new();
         for Entry {
             key: name, node, ..
@@ -180,7 +181,8 @@ impl Section {
             },
         );
         let value = read(&mut section);
-        let effective = self.close(section);
+        let (effective, keys) = self.close(section);
+        self.keys.add(key, Shape::Mapping(keys));
         self.record(key, effective);
         value
     }
@@ -193,6 +195,9 @@ impl Section {
         default: &[(&str, &str)],
         mut read: impl FnMut(&mut Self) -> T,
     ) -> Vec<T> {
+        if self.declaring {
+            return self.declare_list(key, default, read);
+        }
         let items = self.items(key).unwrap_or_else(|| {
             default
                 .iter()
@@ -209,18 +214,30 @@ impl Section {
             }
             let mut section = self.child(&key, item);
             values.push(read(&mut section));
-            recorded.push(self.close(section));
+            recorded.push(self.close(section).0);
         }
         self.record(key, Effective::List(recorded));
         values
     }
 
-    /// True when `key` holds a mapping.
+    /// True when `key` is to be read as a mapping, because it holds one. While a schema is made it is to be read both
+    /// ways.
     #[must_use]
     pub fn holds_mapping(&self, key: &str) -> bool {
-        self.node
-            .entry(key)
-            .is_some_and(|entry| matches!(entry.node.value, Value::Mapping(_)))
+        self.declaring || self.is_mapping(key)
+    }
+
+    /// True when `key` is to be read as something other than a mapping, because it holds none. While a schema is made
+    /// it is to be read both ways.
+    #[must_use]
+    pub fn holds_other(&self, key: &str) -> bool {
+        self.declaring || !self.is_mapping(key)
+    }
+
+    /// Tells those who read the schema what the texts of `key` look like, as a regular expression of ECMA-262. The
+    /// reader itself has to reject others.
+    pub fn spelled(&mut self, key: &str, pattern: &'static str) {
+        self.keys.spell(key, pattern);
     }
 
     /// Records that the value of `key` is not acceptable, and why. `key` may point into the value: `listen[1]`,
@@ -251,6 +268,8 @@ impl Section {
             asked: Vec::new(),
             effective: Vec::new(),
             problems,
+            keys: Keys::default(),
+            declaring: false,
         };
         if !matches!(root.node.value, Value::Mapping(_) | Value::Null) {
             let message = Wanted::Mapping.message(&root.node.value);
@@ -280,6 +299,12 @@ impl Section {
         let unknown: Vec<_> = unknown.collect();
         self.problems.extend(unknown);
         (Effective::Mapping(self.effective), self.problems)
+    }
+
+    fn is_mapping(&self, key: &str) -> bool {
+        self.node
+            .entry(key)
+            .is_some_and(|entry| matches!(entry.node.value, Value::Mapping(_)))
     }
 
     /// The value of `key`, noted as asked for.
@@ -319,6 +344,7 @@ impl Section {
         wanted: &Wanted<'_>,
         read: impl Fn(&Value) -> Option<T>,
     ) -> Option<T> {
+        self.keys.add(key, Shape::from(wanted));
         let node = self.ask(key)?;
         let value = read(&node.value);
         if value.is_none() {
@@ -384,13 +410,16 @@ impl Section {
             asked: Vec::new(),
             effective: Vec::new(),
             problems: Vec::new(),
+            keys: Keys::default(),
+            declaring: self.declaring,
         }
     }
 
-    fn close(&mut self, child: Self) -> Effective {
+    fn close(&mut self, child: Self) -> (Effective, Keys) {
+        let keys = child.declared();
         let (effective, problems) = child.finish();
         self.problems.extend(problems);
-        effective
+        (effective, keys)
     }
 
     fn mismatch(&mut self, key: &str, node: &Node, wanted: &Wanted<'_>) {
@@ -415,6 +444,20 @@ fn text(value: &Value) -> Option<&str> {
         Some(text)
     } else {
         None
+    }
+}
+
+/// A number without a fraction, however it is written: `15`, `15.0` and `1.5e1` are one number in JSON too.
+fn whole(value: &Value) -> Option<u64> {
+    match value {
+        Value::Integer(integer) => u64::try_from(*integer).ok(),
+        Value::Number(number) if number.fract() == 0.0 => format!("{number:.0}").parse().ok(),
+        Value::Null
+        | Value::Flag(_)
+        | Value::Number(_)
+        | Value::Text(_)
+        | Value::List(_)
+        | Value::Mapping(_) => None,
     }
 }
 
