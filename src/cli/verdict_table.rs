@@ -9,9 +9,9 @@ use crate::openrtb::{LossReason, NoBidReason};
 use crate::proto::{BidResult, EvaluateResponse, Finding, GateResult, GateStatus, Verdict};
 
 /// Characters of an id that are shown.
-const ID_COLUMNS: usize = 24;
+pub(super) const ID_COLUMNS: usize = 24;
 /// Characters of a detail that are shown.
-const DETAIL_COLUMNS: usize = 48;
+pub(super) const DETAIL_COLUMNS: usize = 48;
 /// Characters of a policy digest that tell policies apart.
 const DIGEST_COLUMNS: usize = 12;
 
@@ -30,7 +30,8 @@ pub(super) fn print(
     bids(&reply.bids).print_below(out, palette)
 }
 
-fn headline(
+/// Prints the verdict as a whole.
+pub(super) fn headline(
     reply: &EvaluateResponse,
     total_ns: u64,
     out: &mut impl Write,
@@ -94,7 +95,7 @@ fn gates(results: &[GateResult]) -> Table<5> {
 }
 
 /// How a gate ended: a mark for the eye, and the word.
-const fn gate_status(status: GateStatus) -> (Tone, &'static str, &'static str) {
+pub(super) const fn gate_status(status: GateStatus) -> (Tone, &'static str, &'static str) {
     match status {
         GateStatus::Passed => (Tone::Good, "ok", "passed"),
         GateStatus::Failed => (Tone::Bad, "x", "failed"),
@@ -157,7 +158,8 @@ pub(super) fn bid_position(bid: &BidResult) -> String {
     format!("{}/{}", bid.seatbid_index, bid.bid_index)
 }
 
-fn loss_reason(code: u32) -> String {
+/// A loss reason, with its name if it has one.
+pub(super) fn loss_reason(code: u32) -> String {
     let name = LossReason::ALL
         .iter()
         .find(|reason| reason.code() == code)

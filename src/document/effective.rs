@@ -29,7 +29,7 @@ pub enum Effective {
 
 impl Effective {
     /// The items of a list; none of anything else.
-    fn items(&self) -> &[Self] {
+    pub(crate) fn items(&self) -> &[Self] {
         if let Self::List(items) = self {
             items
         } else {
