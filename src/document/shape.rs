@@ -64,7 +64,7 @@ impl Keys {
     /// Narrows a key to one word.
     pub(super) fn fix(&mut self, key: &str, word: &str) {
         self.change(key, |key| {
-            key.shapes = vec![Shape::Choice(vec![word.to_owned()])]
+            key.shapes = vec![Shape::Choice(vec![word.to_owned()])];
         });
     }
 

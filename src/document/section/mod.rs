@@ -447,11 +447,14 @@ fn text(value: &Value) -> Option<&str> {
     }
 }
 
-/// A number without a fraction, however it is written: `15`, `15.0` and `1.5e1` are one number in JSON too.
+/// A number without a fraction, however it is written: `15`, `15.0` and `1.5e1` are one number in JSON Schema too. Adding
+/// 0 makes one zero of the two.
 fn whole(value: &Value) -> Option<u64> {
     match value {
         Value::Integer(integer) => u64::try_from(*integer).ok(),
-        Value::Number(number) if number.fract() == 0.0 => format!("{number:.0}").parse().ok(),
+        Value::Number(number) if number.fract() == 0.0 => {
+            format!("{:.0}", number + 0.0).parse().ok()
+        }
         Value::Null
         | Value::Flag(_)
         | Value::Number(_)
