@@ -6,7 +6,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -46,7 +46,9 @@ pub(super) fn start(
 
 async fn pass_on(mut hangups: Signal, orders: SyncSender<()>) {
     while hangups.recv().await.is_some() {
-        orders.try_send(()).unwrap_or_default();
+        if let Err(TrySendError::Disconnected(())) = orders.try_send(()) {
+            tracing::error!("the thread that reads the policy has ended: only a restart reads it");
+        }
     }
 }
 
