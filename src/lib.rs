@@ -38,7 +38,7 @@
 //! | [`document`] | YAML with every error at once, each with its place |
 //! | [`config`] | the process's own settings: file, flags, environment |
 //! | [`metrics`] | counters of each worker, merged when scraped |
-//! | [`server`] | gRPC and admin HTTP, threads, shutdown |
+//! | [`server`] | gRPC and admin HTTP, threads, the policy swapped under way, shutdown |
 //! | [`cli`] | the commands |
 //! | [`proto`] | the generated client and messages, for callers |
 //!
@@ -49,6 +49,7 @@
 //! - No byte of a payload gets out but through the reply to its sender: [`verdict`] holds integers, closed sets and
 //!   positions, and so does everything that metrics and logs can see.
 //! - Everything is bounded: [`limits`] for payloads, [`server`] for connections, calls, bytes and time.
+//! - A policy is replaced whole: a call is judged by one, and its reply names it. `tests/server/reload.rs` holds it.
 //! - A rejection is a value. Errors are for what could not be judged.
 //! - There is no `unsafe` code.
 

@@ -179,12 +179,12 @@ pub enum Detail {
 }
 
 macro_rules! reasons {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal, $loss:expr, $status:expr;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal, $loss:expr, $status:expr;)*) => {
         /// Why a gate failed, noted or was skipped: a closed set (spec: gates, "Reason → OpenRTB codes").
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         #[repr(u8)]
         pub enum Reason {
-            $($(#[$doc])* $variant,)*
+            $($(#[doc = $doc])* $variant,)*
         }
 
         impl Reason {
@@ -195,6 +195,12 @@ macro_rules! reasons {
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What it means, in a sentence.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),*).trim_start(),)* }
             }
 
             /// The OpenRTB loss reason of a bid that fails for this reason.

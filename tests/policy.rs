@@ -1,9 +1,11 @@
 //! Modes, held-back evaluations and overrides, through the public doors of the engine.
 #![cfg(test)]
 
+use std::time::Duration;
+
 use bidgate::evaluate::{Call, Clock, Evaluator};
 use bidgate::limits::{Limits, OVERRIDES_MAX};
-use bidgate::metrics::{Metrics, ServerGauges};
+use bidgate::metrics::{Metrics, PolicyGauges, ServerGauges};
 use bidgate::policy::Policy;
 use bidgate::verdict::{GateMode, Verdict};
 
@@ -163,7 +165,7 @@ overrides: [{tool: x, gates: [{name: bidSanity, rates: {usd: 3}}]}, {tool: y, ga
             "t",
         );
         let policy = policy.unwrap();
-        let (metrics, recorders) = Metrics::new(1, &Policy::known_gates());
+        let (metrics, recorders) = Metrics::new(1);
         let mut evaluator = Evaluator::new(Limits::default());
         for tool in ["", "w", "w", "h", "b"] {
             let call = Call {
@@ -176,7 +178,13 @@ overrides: [{tool: x, gates: [{name: bidSanity, rates: {usd: 3}}]}, {tool: y, ga
             in_flight: 0,
             connections_open: 0,
             connections_refused: 0,
-            policy_version: "",
+            policy: PolicyGauges {
+                version: "",
+                age: Duration::ZERO,
+                reloads: 0,
+                refusals: 0,
+                file_accepted: true,
+            },
         });
         let counted: Vec<_> = page
             .lines()

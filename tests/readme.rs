@@ -9,16 +9,15 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use bidgate::cli::Cli;
 use bidgate::config::{Config, Listen, ServeArgs};
 use bidgate::document::Document;
 use bidgate::limits::Limits;
-use bidgate::metrics::{Metrics, ServerGauges};
+use bidgate::metrics::{Metrics, PolicyGauges, ServerGauges};
 use bidgate::policy::Policy;
 use bidgate::proto::bid_gate_service_client::BidGateServiceClient;
 use bidgate::proto::{DESCRIPTOR_SET, EvaluateRequest, EvaluateResponse};
-use bidgate::server::{Server, Settings};
+use bidgate::server::{LivingPolicy, Server, Settings};
 use bidgate::verdict::{ErrorCode, Reason, Verdict};
 use clap::Parser as _;
 use prost_reflect::{DescriptorPool, DynamicMessage};
@@ -181,12 +180,18 @@ mod tests {
 
     #[test]
     fn the_metrics_are_those_of_the_page() {
-        let (metrics, _recorders) = Metrics::new(1, Policy::default().gate_names());
+        let (metrics, _recorders) = Metrics::new(1);
         let gauges = ServerGauges {
             in_flight: 0,
             connections_open: 0,
             connections_refused: 0,
-            policy_version: "",
+            policy: PolicyGauges {
+                version: "",
+                age: Duration::ZERO,
+                reloads: 0,
+                refusals: 0,
+                file_accepted: true,
+            },
         };
         let page = metrics.render(&gauges);
         let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
@@ -333,9 +338,10 @@ async fn judged(request: EvaluateRequest) -> EvaluateResponse {
         limits: Limits::default(),
         drain_delay: Duration::ZERO,
         grace: Duration::from_secs(1),
-        policy: Arc::new(ArcSwap::from_pointee(
+        policy: Arc::new(LivingPolicy::new(
             Policy::from_yaml(PATIENT, "patient").unwrap(),
         )),
+        source: None,
     });
     let server = server.unwrap();
     let address = format!("http://{}", server.addresses()[0]);

@@ -21,11 +21,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("evaluate", &["limits", "call", "openrtb", "verdict", "auction", "gate", "policy"]),
     // Around it: bytes, counters and settings.
     ("wire",     &["limits", "call", "openrtb", "verdict", "policy", "evaluate"]),
-    ("metrics",  &["verdict", "evaluate"]),
+    ("metrics",  &["verdict", "policy", "evaluate"]),
     ("config",   &["limits", "document", "policy"]),
     ("proto",    &[]),
     // The edges. The command line starts the server, and reads files instead of messages.
-    ("server",   &["limits", "policy", "evaluate", "wire", "metrics", "config", "proto"]),
+    ("server",   &["limits", "document", "policy", "evaluate", "wire", "metrics", "config", "proto"]),
     ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "proto", "server"]),
 ];
 

@@ -2,11 +2,13 @@
 
 pub mod check;
 pub mod demo;
+pub mod explain;
 pub mod healthcheck;
 pub mod policy;
 pub mod replay;
 pub mod serve;
 
+mod call_args;
 mod error;
 mod input;
 mod judge;
@@ -51,7 +53,7 @@ pub enum Command {
     /// Judge a file of request and response pairs and print what was counted
     #[command(after_help = replay::EXAMPLES)]
     Replay(replay::ReplayArgs),
-    /// Check or show a policy
+    /// Check, show or explain a policy
     #[command(subcommand, after_help = policy::EXAMPLES)]
     Policy(policy::PolicyCommand),
     /// Ask a running sidecar whether it serves

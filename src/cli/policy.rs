@@ -2,8 +2,11 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde_json::json;
 
+use super::explain;
+use super::terminal::Palette;
 use super::{CliError, Outcome};
 use crate::config::{self, Config};
 use crate::document::{Document, Problems};
@@ -12,6 +15,7 @@ use crate::policy::Policy;
 /// Shown below the help.
 pub const EXAMPLES: &str = "Examples:
   bidgate policy validate bidgate.yaml
+  bidgate policy explain request.json response.json --policy policy.yaml
   bidgate policy print > policy.yaml";
 
 /// What to do with a policy.
@@ -30,12 +34,17 @@ pub enum PolicyCommand {
         /// A policy, or a configuration with a policy [default: the built-in policy]
         file: Option<PathBuf>,
     },
+    /// Say of one auction what each gate decided, by which options, and why
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(explain::ExplainArgs),
+    /// Print the JSON Schema of a policy file, for editors and other tools
+    Schema,
 }
 
 /// Runs the command. Answers go to `out`, problems to `err`.
 ///
 /// # Errors
-/// When `out` or `err` cannot be written to.
+/// When `out` or `err` cannot be written to, or a payload or policy to explain cannot be read.
 pub fn run(
     command: &PolicyCommand,
     out: &mut impl Write,
@@ -51,6 +60,8 @@ pub fn run(
         }
         PolicyCommand::Validate { file, json: true } => report_json(open(file), out),
         PolicyCommand::Print { file: Some(file) } => report(open(file), out, err, print),
+        PolicyCommand::Explain(args) => explain::run(args, out, Palette::of(&io::stdout())),
+        PolicyCommand::Schema => print_json(&Policy::schema(), out),
         PolicyCommand::Print { file: None } => report(Ok(Policy::default()), out, err, print),
     }
 }
@@ -64,6 +75,16 @@ pub(super) fn open(file: &Path) -> Result<Policy, Problems> {
     } else {
         document.read(Policy::compile)
     }
+}
+
+/// Prints a value as JSON.
+pub(super) fn print_json(
+    value: &impl Serialize,
+    out: &mut impl Write,
+) -> Result<Outcome, CliError> {
+    serde_json::to_writer_pretty(&mut *out, value).map_err(CliError::Json)?;
+    writeln!(out).map_err(CliError::Write)?;
+    Ok(Outcome::Yes)
 }
 
 fn print(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {

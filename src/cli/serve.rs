@@ -7,40 +7,48 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
 use super::error::CliError;
 use super::{Outcome, complain};
-use crate::config::{self, Config, Log, LogFormat, ServeArgs};
+use crate::config::{self, Config, ConfigSource, Loaded, Log, LogFormat, ServeArgs};
 use crate::policy::Policy;
-use crate::server::{Drained, Server, Settings, signals};
+use crate::server::{Drained, LivingPolicy, PolicySource, Server, Settings, signals};
 
 /// Runs the sidecar until it is told to stop.
 ///
 /// # Errors
 /// When the configuration is wrong, an address cannot be listened on, or a thread cannot be started.
 pub fn run(args: &ServeArgs) -> Result<Outcome, CliError> {
-    let config = Config::load(args, std::env::vars_os()).map_err(CliError::Config)?;
+    let source = ConfigSource::new(args.clone(), std::env::vars_os());
+    let Loaded { config, files } = source.load();
+    let config = config.map_err(CliError::Config)?;
     if args.print_config {
         let written = write!(io::stdout(), "{}", config.to_yaml());
         return written.map(|()| Outcome::Yes).map_err(CliError::Write);
     }
     start_log(config.log);
-    let server = bind(config)?;
+    tracing::info!(policy_version = config.policy.version(), "policy loaded");
+    let source = PolicySource {
+        config: source,
+        files,
+        effective: config.effective().clone(),
+    };
+    let server = bind(Settings {
+        source: Some(source),
+        ..Settings::from(config)
+    })?;
     let drained = server.run(signals::terminated()).map_err(CliError::Start)?;
     tracing::info!(?drained, "drained");
     Ok(Outcome::Yes)
 }
 
-fn bind(config: Config) -> Result<Server, CliError> {
-    let policy_version = config.policy.version().to_owned();
-    let server = Server::bind(Settings::from(config)).map_err(CliError::Bind)?;
+fn bind(settings: Settings) -> Result<Server, CliError> {
+    let server = Server::bind(settings).map_err(CliError::Bind)?;
     for address in server.addresses() {
         tracing::info!(%address, "serving gRPC");
     }
     tracing::info!(address = %server.admin_address(), "serving admin HTTP");
-    tracing::info!(policy_version, "policy loaded");
     Ok(server)
 }
 
@@ -119,7 +127,7 @@ fn settings(listen: &Listen, policy: Policy) -> Settings {
         listen: std::iter::once(tcp).chain(unix).collect(),
         admin: listen.admin,
         drain_delay: Duration::ZERO,
-        policy: Arc::new(ArcSwap::from_pointee(policy)),
+        policy: Arc::new(LivingPolicy::new(policy)),
         ..Settings::from(Config::default())
     }
 }

@@ -11,9 +11,9 @@ use crate::proto::{
 };
 
 /// Characters of an id that are shown.
-const ID_COLUMNS: usize = 24;
+pub(super) const ID_COLUMNS: usize = 24;
 /// Characters of a detail that are shown.
-const DETAIL_COLUMNS: usize = 48;
+pub(super) const DETAIL_COLUMNS: usize = 48;
 /// Characters of a policy digest that tell policies apart.
 const DIGEST_COLUMNS: usize = 12;
 
@@ -32,7 +32,8 @@ pub(super) fn print(
     bids(&reply.bids).print_below(out, palette)
 }
 
-fn headline(
+/// Prints the verdict as a whole.
+pub(super) fn headline(
     reply: &EvaluateResponse,
     total_ns: u64,
     out: &mut impl Write,
@@ -100,7 +101,7 @@ fn gates(results: &[GateResult]) -> Table<6> {
 }
 
 /// How a gate ended: a mark for the eye, and the word.
-const fn gate_status(status: GateStatus) -> (Tone, &'static str, &'static str) {
+pub(super) const fn gate_status(status: GateStatus) -> (Tone, &'static str, &'static str) {
     match status {
         GateStatus::Passed => (Tone::Good, "ok", "passed"),
         GateStatus::Failed => (Tone::Bad, "x", "failed"),
@@ -173,7 +174,8 @@ pub(super) fn bid_position(bid: &BidResult) -> String {
     format!("{}/{}", bid.seatbid_index, bid.bid_index)
 }
 
-fn loss_reason(code: u32) -> String {
+/// A loss reason, with its name if it has one.
+pub(super) fn loss_reason(code: u32) -> String {
     let name = LossReason::ALL
         .iter()
         .find(|reason| reason.code() == code)

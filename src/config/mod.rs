@@ -1,8 +1,10 @@
-//! Process configuration: parsed once from file, environment and flags, all errors together, then frozen.
+//! Process configuration: parsed from file, environment and flags, all errors together. All but the policy is frozen.
 //!
 //! A flag wins over an environment variable, that over the file, that over the default (spec: contract §4, §5).
 
+mod files;
 mod settings;
+mod source;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -13,8 +15,12 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
+pub use files::Files;
 pub use settings::ServeArgs;
 pub(crate) use settings::is_root_key;
+pub use source::{ConfigSource, Loaded};
+
+use files::FileReader;
 
 use crate::document::{Document, Effective, Problems, Section};
 use crate::limits::{Limits, MESSAGE_BYTES_MAX};
@@ -87,7 +93,7 @@ impl Config {
         args: &ServeArgs,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, Problems> {
-        settings::document(args, environment)?.read(Self::read)
+        ConfigSource::new(args.clone(), environment).load().config
     }
 
     /// Reads a configuration file without environment and flags. A `policy_file` is relative to `folder`.
@@ -95,7 +101,11 @@ impl Config {
     /// # Errors
     /// Everything that is wrong in the document and the policy file.
     pub fn from_document(mut document: Document, folder: &Path) -> Result<Self, Problems> {
-        include_policy_file(&mut document, folder);
+        include_policy_file(
+            &mut document,
+            folder,
+            &mut FileReader::new(&Files::default()),
+        );
         document.read(Self::read)
     }
 
@@ -103,6 +113,20 @@ impl Config {
     #[must_use]
     pub fn to_yaml(&self) -> String {
         self.effective.to_yaml()
+    }
+
+    /// What it says, defaults filled in.
+    #[must_use]
+    pub const fn effective(&self) -> &Effective {
+        &self.effective
+    }
+
+    /// The keys outside the policy that differ from those of another configuration.
+    #[must_use]
+    pub fn changed_settings(&self, other: &Effective) -> Vec<String> {
+        let mut changed = self.effective.differences(other);
+        changed.retain(|path| path != "policy" && !path.starts_with("policy."));
+        changed
     }
 
     fn read(section: &mut Section) -> Self {
@@ -166,14 +190,14 @@ impl fmt::Display for Listen {
 
 /// Replaces `policy_file` by the policy in that file, so that single keys of it can be overlaid. When both
 /// `policy` and `policy_file` are there, both stay, for [`Config::read`] to refuse.
-fn include_policy_file(document: &mut Document, folder: &Path) {
+fn include_policy_file(document: &mut Document, folder: &Path, files: &mut FileReader<'_>) {
     let Some(path) = document.text("policy_file").map(|path| folder.join(path)) else {
         return;
     };
     if document.has_key(|key| key == "policy") {
         return;
     }
-    match Document::open(&path) {
+    match files.open(&path) {
         Ok(policy) => document.graft("policy", policy),
         Err(problems) => document.add_problems(problems),
     }

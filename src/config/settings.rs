@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use super::files::FileReader;
 use super::include_policy_file;
 use crate::document::{Document, Problem, Problems, closest};
 
@@ -195,11 +196,11 @@ impl clap::FromArgMatches for ServeArgs {
 pub(super) fn document(
     args: &ServeArgs,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
+    files: &mut FileReader<'_>,
 ) -> Result<Document, Problems> {
     let mut environment = Environment::read(environment);
     let file = args.config.as_ref().or(environment.config.as_ref());
-    let mut document = match file.map_or_else(|| Ok(Document::empty()), |file| Document::open(file))
-    {
+    let mut document = match file.map_or_else(|| Ok(Document::empty()), |file| files.open(file)) {
         Ok(document) => document,
         Err(Problems(mut problems)) => {
             problems.append(&mut environment.problems);
@@ -211,13 +212,18 @@ pub(super) fn document(
     let folder = file
         .and_then(|file| file.parent())
         .unwrap_or_else(|| Path::new(""));
-    overlay(&mut document, &environment.overlays, folder);
+    overlay(&mut document, &environment.overlays, folder, files);
     Ok(document)
 }
 
 /// Lays the overlays over the document, later ones over earlier ones. A policy file comes first, whoever names it:
 /// the other keys may be about the policy in it.
-fn overlay(document: &mut Document, overlays: &[Overlay], folder: &Path) {
+fn overlay(
+    document: &mut Document,
+    overlays: &[Overlay],
+    folder: &Path,
+    files: &mut FileReader<'_>,
+) {
     let (policy_files, others): (Vec<_>, Vec<_>) = overlays
         .iter()
         .partition(|overlay| overlay.setting.path == POLICY_FILE);
@@ -225,9 +231,9 @@ fn overlay(document: &mut Document, overlays: &[Overlay], folder: &Path) {
         Some(overlay) => {
             document.remove("policy");
             apply(document, overlay);
-            include_policy_file(document, Path::new(""));
+            include_policy_file(document, Path::new(""), files);
         }
-        None => include_policy_file(document, folder),
+        None => include_policy_file(document, folder, files),
     }
     for overlay in others {
         apply(document, overlay);

@@ -2,6 +2,7 @@
 use std::fmt::{self, Write as _};
 
 use saphyr_parser::ScalarStyle;
+use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 use super::node::Value;
@@ -28,12 +29,37 @@ pub enum Effective {
 
 impl Effective {
     /// The items of a list; none of anything else.
-    fn items(&self) -> &[Self] {
+    pub(crate) fn items(&self) -> &[Self] {
         if let Self::List(items) = self {
             items
         } else {
             &[]
         }
+    }
+
+    /// The keys and values of a mapping; none of anything else.
+    pub(crate) fn entries(&self) -> &[(String, Self)] {
+        if let Self::Mapping(entries) = self {
+            entries
+        } else {
+            &[]
+        }
+    }
+
+    /// The value of a key of a mapping.
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+        let mut entries = self.entries().iter();
+        entries
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value)
+    }
+
+    /// Paths of the values that differ, such as `limits.depth`.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut paths = Vec::new();
+        add_differences("", Some(self), Some(other), &mut paths);
+        paths
     }
 
     /// YAML that parses back to this value: the canonical rendering.
@@ -54,6 +80,46 @@ impl Effective {
 }
 
 const DIGEST_BYTES: usize = 8;
+
+/// As JSON, with keys in their order.
+impl Serialize for Effective {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Flag(flag) => serializer.serialize_bool(*flag),
+            Self::Integer(integer) => serializer.serialize_i128(*integer),
+            Self::Number(number) => serializer.serialize_f64(*number),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Mapping(entries) => {
+                serializer.collect_map(entries.iter().map(|(key, value)| (key, value)))
+            }
+        }
+    }
+}
+
+fn add_differences(
+    path: &str,
+    one: Option<&Effective>,
+    other: Option<&Effective>,
+    paths: &mut Vec<String>,
+) {
+    if one == other {
+        return;
+    }
+    let (Some(Effective::Mapping(ours)), Some(Effective::Mapping(theirs))) = (one, other) else {
+        return paths.push(path.to_owned());
+    };
+    let added = theirs
+        .iter()
+        .filter(|(key, _)| ours.iter().all(|(known, _)| known != key));
+    for (key, _) in ours.iter().chain(added) {
+        let dot = if path.is_empty() { "" } else { "." };
+        let below = format!("{path}{dot}{key}");
+        let ours = one.and_then(|one| one.get(key));
+        let theirs = other.and_then(|other| other.get(key));
+        add_differences(&below, ours, theirs, paths);
+    }
+}
 
 impl fmt::Display for Effective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

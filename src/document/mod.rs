@@ -9,6 +9,7 @@ mod layer;
 mod node;
 mod problem;
 mod section;
+mod shape;
 mod suggest;
 mod wanted;
 mod yaml;
@@ -50,6 +51,18 @@ impl Document {
     pub fn defaults<T>(read: impl FnOnce(&mut Section) -> T) -> T {
         let Self { root, problems } = Self::empty();
         read(&mut Section::root(root, problems))
+    }
+
+    /// JSON Schema (draft 2020-12) of the documents that `read` accepts, as far as a schema can tell: made of what
+    /// `read` asks for.
+    pub fn schema<T>(title: &str, read: impl FnOnce(&mut Section) -> T) -> Effective {
+        let mut section = Section::declaring();
+        read(&mut section);
+        let head = [("$schema", JSON_SCHEMA), ("title", title)]
+            .map(|(key, text)| (key.to_owned(), Effective::Text(text.to_owned())));
+        let schema = section.declared().schema(true);
+        let entries = head.into_iter().chain(schema.entries().iter().cloned());
+        Effective::Mapping(entries.collect())
     }
 
     /// Parses YAML text; `origin` names the text in the places of problems. Text without content is an empty mapping.
@@ -181,7 +194,10 @@ impl Document {
     }
 }
 
-fn read_text(path: &Path) -> io::Result<String> {
+const JSON_SCHEMA: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// The text of a file of at most [`DOCUMENT_BYTES_MAX`] bytes.
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?
         .take(DOCUMENT_BYTES_MAX + 1)

@@ -136,6 +136,23 @@ impl Value {
         }
     }
 
+    /// The number, if it is one without a fraction, however it is written: `15`, `15.0` and `1.5e1` are one number in
+    /// JSON Schema too. Adding 0 makes one zero of the two.
+    pub(super) fn whole(&self) -> Option<u64> {
+        match self {
+            Self::Integer(integer) => u64::try_from(*integer).ok(),
+            Self::Number(number) if number.fract() == 0.0 => {
+                format!("{:.0}", number + 0.0).parse().ok()
+            }
+            Self::Null
+            | Self::Flag(_)
+            | Self::Number(_)
+            | Self::Text(_)
+            | Self::List(_)
+            | Self::Mapping(_) => None,
+        }
+    }
+
     /// The number, if it is one and finite.
     pub(super) fn finite(&self) -> Option<f64> {
         let number = match self {

@@ -66,7 +66,6 @@ fn scalars_follow_the_core_schema() {
         );
     }
     for text in [
-        "7.0",
         "'7'",
         "0x-1",
         "7_0",
@@ -129,6 +128,35 @@ fn a_wrong_value_says_what_was_found_what_is_allowed_and_what_to_do() {
         problems.to_string(),
         "t:1:5: a[0]: must be a mapping, found 7\n"
     );
+}
+
+#[test]
+fn a_number_is_whole_however_it_is_written() {
+    for text in ["15", "15.0", "1.5e1", "0xf"] {
+        let read = read(&format!("a: {text}"), |section| {
+            section.integer("a", 0, 1..=20)
+        });
+        assert_eq!(read, Ok(15), "{text}");
+    }
+    assert_eq!(
+        read("a: -0.0", |section| section.integer("a", 1, 0..=20)),
+        Ok(0)
+    );
+    for text in ["1.5", "-1.0", "21.0", "1e300", ".inf", ".nan"] {
+        let read = read(&format!("a: {text}"), |section| {
+            section.integer("a", 0, 1..=20)
+        });
+        assert!(read.is_err(), "{text}");
+    }
+}
+
+#[test]
+fn differences_are_named_by_the_deepest_key() {
+    let effective = |text: &str| meaning(&Document::parse(text, "t").unwrap().root);
+    let one = effective("{a: 1, b: {c: [1], d: 2}, e: {f: 1}}");
+    let other = effective("{a: 1, b: {c: [2], d: 2, g: 3}, e: 7}");
+    assert_eq!(one.differences(&other), ["b.c", "b.g", "e"]);
+    assert!(one.differences(&one).is_empty());
 }
 
 #[test]

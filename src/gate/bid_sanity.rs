@@ -108,6 +108,7 @@ fn is_positive(floor: &Floor) -> bool {
 /// A code in which a cap may be told. One that is none would switch the cap off without a word.
 fn compile_currency(options: &mut Section) -> Box<[u8]> {
     let code = options.string("max_price_cur", "USD");
+    options.spelled("max_price_cur", CODE_PATTERN);
     if !is_currency_code(&code) {
         options.reject("max_price_cur", NOT_A_CODE);
     }
@@ -116,6 +117,7 @@ fn compile_currency(options: &mut Section) -> Box<[u8]> {
 
 fn compile_rates(options: &mut Section) -> Rates {
     let rates = options.rates("rates");
+    options.spelled("rates", CODE_PATTERN);
     for (position, (code, rate)) in rates.iter().enumerate() {
         let same = |other: &str| code.trim().eq_ignore_ascii_case(other.trim());
         let problem = if !is_currency_code(code) {
@@ -133,6 +135,9 @@ fn compile_rates(options: &mut Section) -> Rates {
 }
 
 const NOT_A_CODE: &str = "must be a currency code of three letters, such as \"EUR\"";
+
+/// What [`is_currency_code`] accepts.
+const CODE_PATTERN: &str = r"^\s*[A-Za-z]{3}\s*$";
 
 /// ISO 4217, alphabetic. White space around it does not count.
 fn is_currency_code(text: &str) -> bool {

@@ -30,6 +30,9 @@ families! {
     CONNECTIONS_REFUSED = "bidgate_connections_refused_total", "counter", "Connections closed at once for want of room.";
     BUILD_INFO = "bidgate_build_info", "gauge", "Always 1; the label names the version.";
     POLICY_INFO = "bidgate_policy_info", "gauge", "Always 1; the label is the digest of the policy that judges.";
+    POLICY_AGE = "bidgate_policy_age_seconds", "gauge", "Time since the policy that judges was loaded.";
+    POLICY_RELOADS = "bidgate_policy_reloads_total", "counter", "Attempts to replace the policy, by outcome.";
+    POLICY_FILE_ACCEPTED = "bidgate_policy_file_accepted", "gauge", "1 when the policy was last read without a problem, 0 when it was refused.";
     RESIDENT_MEMORY = "process_resident_memory_bytes", "gauge", "Resident memory.";
     CPU_SECONDS = "process_cpu_seconds_total", "counter", "User and system time.";
     OPEN_FDS = "process_open_fds", "gauge", "Open file descriptors.";

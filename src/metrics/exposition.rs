@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::catalog::{self, EVALUATION_BUCKETS, Family};
 use super::cells::{Cells, Counter};
-use super::{ServerGauges, process};
+use super::{PolicyGauges, ServerGauges, process};
 use crate::verdict::{GateMode, GateStatus, Reason, Verdict};
 
 /// Writes every family.
@@ -19,7 +19,7 @@ pub(super) fn render(gates: &[&str], workers: &[Arc<Cells>], server: &ServerGaug
     page.single(catalog::CONNECTIONS_OPEN, server.connections_open);
     page.single(catalog::CONNECTIONS_REFUSED, server.connections_refused);
     page.info(catalog::BUILD_INFO, env!("CARGO_PKG_VERSION"));
-    page.info(catalog::POLICY_INFO, server.policy_version);
+    page.policy(&server.policy);
     page.process();
     page.0
 }
@@ -109,6 +109,19 @@ impl Page {
         self.single(
             catalog::INVALID_ARGUMENT,
             sum(workers, |cells| &cells.invalid_argument),
+        );
+    }
+
+    fn policy(&mut self, policy: &PolicyGauges<'_>) {
+        self.info(catalog::POLICY_INFO, policy.version);
+        let age_ns = u64::try_from(policy.age.as_nanos()).unwrap_or(u64::MAX);
+        self.single(catalog::POLICY_AGE, Seconds::from_ns(age_ns));
+        let family = self.family(catalog::POLICY_RELOADS);
+        self.sample(family, &[("outcome", "loaded")], policy.reloads);
+        self.sample(family, &[("outcome", "refused")], policy.refusals);
+        self.single(
+            catalog::POLICY_FILE_ACCEPTED,
+            u8::from(policy.file_accepted),
         );
     }
 

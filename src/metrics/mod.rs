@@ -11,10 +11,12 @@ mod process;
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cells::Cells;
 
 use crate::evaluate::Evaluation;
+use crate::policy::Policy;
 use crate::verdict::ErrorCode;
 
 /// All workers' cells, for the scrape.
@@ -25,11 +27,11 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Cells for `workers` writers that know the given gates. A gate of another name counts as `other`, so that no
-    /// policy can grow memory or label cardinality.
+    /// Cells for `workers` writers and every gate there is, so that a policy loaded later counts on where another
+    /// stopped, and grows neither memory nor label cardinality.
     #[must_use]
-    pub fn new(workers: usize, gates: &[&'static str]) -> (Self, Vec<Recorder>) {
-        let gates: Arc<[&'static str]> = gates.iter().copied().chain([OTHER_GATE]).collect();
+    pub fn new(workers: usize) -> (Self, Vec<Recorder>) {
+        let gates: Arc<[&'static str]> = Policy::known_gates().collect();
         let cells: Vec<_> = (0..workers)
             .map(|_| Arc::new(Cells::new(gates.len())))
             .collect();
@@ -65,8 +67,23 @@ pub struct ServerGauges<'a> {
     pub connections_open: usize,
     /// Connections closed at once for want of room.
     pub connections_refused: u64,
-    /// Digest of the policy that judges now.
-    pub policy_version: &'a str,
+    /// The policy that judges now.
+    pub policy: PolicyGauges<'a>,
+}
+
+/// What the server knows of its policy.
+#[derive(Clone, Copy, Debug)]
+pub struct PolicyGauges<'a> {
+    /// Digest.
+    pub version: &'a str,
+    /// Time since it was loaded.
+    pub age: Duration,
+    /// Policies that took the place of another.
+    pub reloads: u64,
+    /// Attempts to replace it that failed.
+    pub refusals: u64,
+    /// Whether the latest attempt, or the start, succeeded.
+    pub file_accepted: bool,
 }
 
 /// One worker's pen: the only writer of its cells.
@@ -134,20 +151,22 @@ impl Recorder {
 
     /// The cells of a gate. A policy rarely reorders gates, so the search begins behind the gate before it.
     fn gate_slot(&self, begin: usize, name: &str) -> usize {
-        let other = self.gates.len().saturating_sub(1);
-        let named = |slot: &usize| self.gates.get(*slot).is_some_and(|gate| *gate == name);
-        let mut slots = (begin..other).chain(0..begin.min(other));
-        slots.find(named).unwrap_or(other)
+        let (before, behind) = self
+            .gates
+            .split_at_checked(begin)
+            .unwrap_or((&self.gates, &[]));
+        let find = |gates: &[&str]| gates.iter().position(|gate| *gate == name);
+        find(behind)
+            .map(|slot| begin + slot)
+            .or_else(|| find(before))
+            .unwrap_or(self.gates.len())
     }
 }
-
-const OTHER_GATE: &str = "other";
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::evaluate::{Call, Clock, Evaluator};
-    use crate::policy::Policy;
 
     struct Stopped;
 
@@ -161,8 +180,7 @@ mod tests {
     }
 
     fn page(recorded: impl Fn(&Recorder)) -> String {
-        let policy = Policy::default();
-        let (metrics, recorders) = Metrics::new(2, policy.gate_names());
+        let (metrics, recorders) = Metrics::new(2);
         for recorder in &recorders {
             recorded(recorder);
         }
@@ -170,20 +188,29 @@ mod tests {
             in_flight: 3,
             connections_open: 2,
             connections_refused: 1,
-            policy_version: "v\"1",
+            policy: PolicyGauges {
+                version: "v\"1",
+                age: Duration::from_millis(1500),
+                reloads: 4,
+                refusals: 5,
+                file_accepted: false,
+            },
         };
         metrics.render(&gauges)
     }
 
     fn observe(recorder: &Recorder) {
-        let policy = Policy::default();
+        observe_by(recorder, &Policy::default());
+    }
+
+    fn observe_by(recorder: &Recorder, policy: &Policy) {
         let mut evaluator = Evaluator::default();
         let call = Call {
             agent_id: "a",
             bid_request: b"{}",
             ..Call::default()
         };
-        recorder.observe(&evaluator.evaluate(&call, &policy, &Stopped));
+        recorder.observe(&evaluator.evaluate(&call, policy, &Stopped));
     }
 
     #[test]
@@ -198,6 +225,35 @@ mod tests {
             "{page}"
         );
         assert!(page.contains("gate=\"tmaxGuard\""), "{page}");
+    }
+
+    #[test]
+    fn a_gate_counts_on_under_another_policy() {
+        let other = "gates: [{name: bcatCompliance}, {name: impidMatch}, {name: tmaxGuard}]";
+        let page = page(|recorder| {
+            observe(recorder);
+            observe_by(recorder, &Policy::from_yaml(other, "t").unwrap());
+        });
+        for (gate, count) in [("impidMatch", 4), ("bidSanity", 2), ("bcatCompliance", 4)] {
+            let line = format!("gate=\"{gate}\",status=\"skipped\",reason=\"no_bids\"}} {count}\n");
+            assert!(page.contains(&line), "{line} is not in\n{page}");
+        }
+    }
+
+    #[test]
+    fn the_policy_tells_its_age_and_what_became_of_reloads() {
+        let page = page(|_| {});
+        for line in [
+            "bidgate_policy_age_seconds 1.5",
+            "bidgate_policy_reloads_total{outcome=\"loaded\"} 4",
+            "bidgate_policy_reloads_total{outcome=\"refused\"} 5",
+            "bidgate_policy_file_accepted 0",
+        ] {
+            assert!(
+                page.contains(&format!("{line}\n")),
+                "{line} is not in\n{page}"
+            );
+        }
     }
 
     #[test]

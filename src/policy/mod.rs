@@ -33,6 +33,13 @@ impl Policy {
         Document::parse(text, origin)?.read(Self::compile)
     }
 
+    /// JSON Schema of a policy document. It knows keys, types, words and ranges; that a gate does not stand twice, say,
+    /// only [`Self::from_yaml`] knows.
+    #[must_use]
+    pub fn schema() -> Effective {
+        Document::schema("bidgate policy", Self::compile)
+    }
+
     /// Compiles the mapping, recording what is wrong in it.
     pub fn compile(section: &mut Section) -> Self {
         let base = RuleSet::compile(section);
@@ -69,17 +76,23 @@ impl Policy {
     }
 
     /// The names of all gates that any policy can have: `tmaxGuard`, then in their default order.
-    #[must_use]
-    pub fn known_gates() -> Vec<&'static str> {
-        std::iter::once(TmaxGuard::NAME)
-            .chain(GATES.iter().map(|row| row.name))
-            .collect()
+    pub fn known_gates() -> impl Iterator<Item = &'static str> {
+        std::iter::once(TmaxGuard::NAME).chain(GATES.iter().map(|row| row.name))
     }
 
     /// The document with its defaults filled in, its overrides merged.
     #[must_use]
     pub const fn effective(&self) -> &Effective {
         &self.effective
+    }
+
+    /// What of the effective document judges a call: that of the first override that matches it, else the whole one.
+    #[must_use]
+    pub fn effective_for(&self, agent_id: &str, tool: &str) -> &Effective {
+        self.overrides
+            .position(agent_id, tool)
+            .and_then(|position| self.effective.get(overrides::KEY)?.items().get(position))
+            .unwrap_or(&self.effective)
     }
 
     /// Digest of the effective document: policies of one version judge alike.

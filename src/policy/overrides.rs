@@ -15,7 +15,8 @@ pub(super) struct Overrides {
     selection: Selection,
 }
 
-const KEY: &str = "overrides";
+/// Where overrides stand.
+pub(super) const KEY: &str = "overrides";
 
 impl Overrides {
     /// Compiles the overrides of a policy of which everything else has been read.
@@ -49,10 +50,15 @@ impl Overrides {
 
     /// The rules of the first override that matches.
     pub(super) fn rules(&self, agent_id: &str, tool: &str) -> Option<&RuleSet> {
+        self.rules.get(self.position(agent_id, tool)?)
+    }
+
+    /// The position of the first override that matches.
+    pub(super) fn position(&self, agent_id: &str, tool: &str) -> Option<usize> {
         if self.rules.is_empty() {
             return None;
         }
-        self.rules.get(self.selection.first(agent_id, tool)?)
+        self.selection.first(agent_id, tool)
     }
 
     pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut RuleSet> {

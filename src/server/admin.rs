@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -21,11 +21,13 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::acceptor::Connections;
+use super::clock::Moment;
 use super::in_flight::InFlight;
+use super::living::Standing;
 use super::readiness::Readiness;
 use super::settings::Settings;
 use crate::config::Listen;
-use crate::metrics::{self, Metrics, ServerGauges};
+use crate::metrics::{self, Metrics, PolicyGauges, ServerGauges};
 
 /// Serves the pages for as long as it is polled.
 pub(super) async fn serve(listener: TcpListener, admin: Admin) {
@@ -78,7 +80,7 @@ pub(super) struct Admin {
     pub(super) connections: Arc<Connections>,
     pub(super) readiness: Arc<Readiness>,
     pub(super) listeners: Vec<Listen>,
-    pub(super) started: Started,
+    pub(super) started: Moment,
 }
 
 type Page = Response<Full<Bytes>>;
@@ -106,7 +108,7 @@ impl Admin {
 
     fn ready(&self) -> Page {
         match self.readiness.not_ready_reason() {
-            None => json(StatusCode::OK, &json!({ "status": "ready" })),
+            None => json(StatusCode::OK, &self.ready_detail()),
             Some(reason) => json(
                 StatusCode::SERVICE_UNAVAILABLE,
                 &json!({ "status": "not_ready", "reason": reason }),
@@ -114,57 +116,75 @@ impl Admin {
         }
     }
 
+    /// A policy that was refused leaves the one that judges in its place: there is something to tell, and nothing that
+    /// keeps calls away.
+    fn ready_detail(&self) -> serde_json::Value {
+        let standing = self.settings.policy.standing();
+        match &standing.refused {
+            None => json!({ "status": "ready" }),
+            Some(refused) => json!({
+                "status": "ready",
+                "policy": {
+                    "policy_version": standing.policy.version(),
+                    "refused_at": refused.at,
+                    "problems": refused.lines(),
+                },
+            }),
+        }
+    }
+
     fn info(&self) -> Page {
+        let standing = self.settings.policy.standing();
         let listeners: Vec<_> = self.listeners.iter().map(ToString::to_string).collect();
         json(
             StatusCode::OK,
             &json!({
                 "version": env!("CARGO_PKG_VERSION"),
                 "started_at": self.started.at,
-                "uptime_s": self.started.clock.elapsed().as_secs(),
-                "policy_version": self.settings.policy.load().version(),
+                "uptime_s": self.started.elapsed().as_secs(),
+                "policy_version": standing.policy.version(),
+                "policy_loaded_at": standing.loaded.at,
+                "policy_refused_at": standing.refused.as_ref().map(|refused| &refused.at),
                 "listeners": listeners,
             }),
         )
     }
 
     fn metrics(&self) -> Page {
-        let policy = self.settings.policy.load();
+        let standing = self.settings.policy.standing();
         let text = self.metrics.render(&ServerGauges {
             in_flight: self.in_flight.count(),
             connections_open: self.connections.open(),
             connections_refused: self.connections.refused(),
-            policy_version: policy.version(),
+            policy: PolicyGauges {
+                version: standing.policy.version(),
+                age: standing.loaded.elapsed(),
+                reloads: standing.reloads,
+                refusals: standing.refusals,
+                file_accepted: standing.refused.is_none(),
+            },
         });
         page(StatusCode::OK, metrics::CONTENT_TYPE, text)
     }
 
     fn policy(&self) -> Page {
-        let policy = self.settings.policy.load();
-        page(
-            StatusCode::OK,
-            "text/yaml; charset=utf-8",
-            policy.effective().to_yaml(),
-        )
+        let text = policy_page(&self.settings.policy.standing());
+        page(StatusCode::OK, "text/yaml; charset=utf-8", text)
     }
 }
 
-/// When the server started.
-#[derive(Debug)]
-pub(super) struct Started {
-    /// UTC, ISO 8601.
-    at: String,
-    clock: Instant,
-}
-
-impl Started {
-    #[expect(clippy::disallowed_methods, reason = "the edge is where time is read")]
-    pub(super) fn now() -> Self {
-        Self {
-            at: prost_types::Timestamp::from(SystemTime::now()).to_string(),
-            clock: Instant::now(),
-        }
+/// A policy document, with what is known of it as comments: what is copied from the page is a policy.
+fn policy_page(standing: &Standing) -> String {
+    let mut comments = vec![
+        format!("policy_version: {}", standing.policy.version()),
+        format!("loaded_at: {}", standing.loaded.at),
+    ];
+    if let Some(refused) = &standing.refused {
+        comments.push(format!("refused_at: {}", refused.at));
+        comments.extend(refused.lines());
     }
+    let comments: String = comments.iter().map(|line| format!("# {line}\n")).collect();
+    comments + &standing.policy.effective().to_yaml()
 }
 
 fn method_not_allowed() -> Page {

@@ -1,7 +1,7 @@
 //! The system's clocks, as the engine is given them.
 
 use std::sync::LazyLock;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::evaluate::Clock;
 
@@ -43,5 +43,27 @@ impl Clock for Arrival {
 
     fn elapsed_ns(&self) -> u64 {
         TICKS.delta_as_nanos(self.ticks, TICKS.raw())
+    }
+}
+
+/// A moment that pages show, and how long ago it was.
+#[derive(Clone, Debug)]
+pub(super) struct Moment {
+    /// UTC, ISO 8601.
+    pub(super) at: String,
+    clock: Instant,
+}
+
+impl Moment {
+    #[expect(clippy::disallowed_methods, reason = "the edge is where time is read")]
+    pub(super) fn now() -> Self {
+        Self {
+            at: prost_types::Timestamp::from(SystemTime::now()).to_string(),
+            clock: Instant::now(),
+        }
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
     }
 }

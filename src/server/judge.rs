@@ -3,22 +3,21 @@
 use std::io;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use bytes::Bytes;
 
 use super::clock::Arrival;
+use super::living::LivingPolicy;
 use super::reader::PREFIX_BYTES;
 use super::settings::Settings;
 use crate::evaluate::{Call, Clock as _, Evaluator};
 use crate::metrics::Recorder;
-use crate::policy::Policy;
 use crate::wire::{EvaluationIds, WireError, encode_refusal};
 
 /// Judges the calls of one worker, one at a time.
 #[derive(Debug)]
 pub(super) struct Judge {
     evaluator: Evaluator,
-    policy: Arc<ArcSwap<Policy>>,
+    policy: Arc<LivingPolicy>,
     ids: EvaluationIds,
     /// Replies with their prefixes. Cleared per call or batch, never shrunk.
     replies: Vec<u8>,

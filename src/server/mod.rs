@@ -3,6 +3,7 @@
 //! The thread that calls [`Server::run`] is the control plane: it accepts connections, serves the admin pages and leads
 //! the shutdown. The data plane is one thread per core, each with a runtime, an evaluator and counters of its own. A
 //! connection belongs to one worker for life, so a call is received, judged and answered without leaving its thread.
+//! A third kind of thread reads the policy's files and compiles them ([`reload`]): a slow disk holds up nobody else.
 //!
 //! | bound | where | over it |
 //! | --- | --- | --- |
@@ -26,6 +27,7 @@ mod clock;
 mod files;
 mod in_flight;
 mod judge;
+mod living;
 mod reader;
 mod refusal;
 mod reply;
@@ -37,6 +39,7 @@ mod unary;
 mod admin;
 mod drain;
 mod readiness;
+mod reload;
 pub mod signals;
 
 use std::io;
@@ -51,10 +54,13 @@ use tokio::time::{sleep, timeout};
 
 pub use clock::Arrival;
 pub use listener::BindError;
+pub use living::LivingPolicy;
+pub use reload::PolicySource;
 pub use settings::Settings;
 
 use acceptor::{Accepted, Connections};
-use admin::{Admin, Started};
+use admin::Admin;
+use clock::Moment;
 use in_flight::InFlight;
 use listener::Listener;
 use readiness::Readiness;
@@ -63,7 +69,6 @@ use worker::{Blueprint, Ended, WorkerThread};
 
 use crate::config::Listen;
 use crate::metrics::{Metrics, Recorder};
-use crate::policy::Policy;
 
 /// A server with its listeners open, not yet serving.
 #[derive(Debug)]
@@ -140,7 +145,7 @@ impl Server {
     fn start(self, readiness: &Arc<Readiness>) -> io::Result<Running> {
         clock::calibrate();
         let settings = self.settings;
-        let (metrics, recorders) = Metrics::new(settings.worker_count(), &Policy::known_gates());
+        let (metrics, recorders) = Metrics::new(settings.worker_count());
         let in_flight = Arc::new(InFlight::new(settings.max_in_flight));
         let connections = Arc::new(Connections::new(recorders.len(), settings.max_connections));
         let routes = Arc::new(Routes::new(readiness.health()).map_err(io::Error::other)?);
@@ -159,18 +164,22 @@ impl Server {
             connections,
             readiness: Arc::clone(readiness),
             listeners: self.addresses,
-            started: Started::now(),
+            started: Moment::now(),
         };
-        let mut admin_tasks = JoinSet::new();
-        admin_tasks.spawn_local(admin::serve(
+        let mut control = JoinSet::new();
+        control.spawn_local(admin::serve(
             tokio::net::TcpListener::from_std(self.admin)?,
             admin,
         ));
+        if let Some(source) = &settings.source {
+            let reloading = reload::start(source.clone(), Arc::clone(&settings.policy))?;
+            control.spawn_local(reloading);
+        }
         Ok(Running {
             settings,
             acceptors,
             workers,
-            admin: admin_tasks,
+            control,
         })
     }
 }
@@ -209,9 +218,9 @@ struct Running {
     /// They hold the only senders of new connections: a worker drains when they are gone.
     acceptors: JoinSet<()>,
     workers: Workers,
-    /// Ends with the runtime: the admin pages are served to the last.
+    /// Ends with the runtime: the admin pages are served, and the policy reloaded, to the last.
     #[expect(dead_code, reason = "held for its drop")]
-    admin: JoinSet<()>,
+    control: JoinSet<()>,
 }
 
 impl Running {

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-
+use super::living::LivingPolicy;
+use super::reload::PolicySource;
 use crate::config::{Config, Listen};
 use crate::limits::Limits;
-use crate::policy::Policy;
 
 /// What the server must be told. Checked by whoever reads the configuration.
 #[derive(Clone, Debug)]
@@ -35,8 +34,10 @@ pub struct Settings {
     pub drain_delay: Duration,
     /// Time for calls in flight to finish when draining.
     pub grace: Duration,
-    /// The policy that judges. Loaded once per call, so that it can be replaced under way.
-    pub policy: Arc<ArcSwap<Policy>>,
+    /// The policy that judges, to be replaced under way.
+    pub policy: Arc<LivingPolicy>,
+    /// Where the policy comes from, if it is to be read again: at SIGHUP, and when its files change.
+    pub source: Option<PolicySource>,
 }
 
 impl From<Config> for Settings {
@@ -52,7 +53,8 @@ impl From<Config> for Settings {
             limits: config.limits,
             drain_delay: config.drain_delay,
             grace: config.grace,
-            policy: Arc::new(ArcSwap::from_pointee(config.policy)),
+            policy: Arc::new(LivingPolicy::new(config.policy)),
+            source: None,
         }
     }
 }

@@ -1,8 +1,9 @@
-//! The signals that end the process.
+//! The signals that end the process, and the one that has it read its policy again.
 
 use std::future::pending;
+use std::io;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Completes at the next SIGTERM or SIGINT. Must be awaited in a runtime with I/O.
 pub async fn terminated() {
@@ -21,4 +22,10 @@ async fn arrives(kind: SignalKind) {
             pending::<()>().await;
         }
     }
+}
+
+/// The SIGHUPs to come, which end the process as long as nobody listens for them. Must be called in a runtime with
+/// I/O.
+pub(super) fn hangups() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
 }

@@ -1,6 +1,8 @@
 //! The command line as a person or a script meets it: the real binary, its output and its exit codes.
 #![cfg(test)]
 
+#[cfg(test)]
+mod explain;
 mod said;
 
 use std::fs;

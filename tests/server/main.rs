@@ -16,4 +16,5 @@ mod calls;
 mod connections;
 mod listeners;
 mod pages;
+mod reload;
 mod shutdown;

@@ -1,17 +1,19 @@
 //! The binary, serving in a process of its own. What it says of itself is read from its log.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 
 use serde_json::Value;
 
-use crate::running::admin_page;
+use crate::running::{PATIENCE, admin_page};
 
 /// A process that serves.
 pub(crate) struct Process {
     child: Child,
-    log: BufReader<ChildStderr>,
+    /// Its lines as they come: a process whose log nobody reads stands still.
+    log: Receiver<Value>,
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
 }
@@ -23,6 +25,11 @@ impl Process {
 
     /// Starts the process from a shell, after a command such as `ulimit`.
     pub(crate) fn start_after(command: &str) -> Self {
+        Self::start_with(command, &[])
+    }
+
+    /// Starts the process with further arguments.
+    pub(crate) fn start_with(command: &str, args: &[&str]) -> Self {
         let mut child = Command::new("sh")
             .args(["-c", &format!("{command}; exec \"$0\" \"$@\"")])
             .args([
@@ -38,14 +45,20 @@ impl Process {
                 "--shutdown-drain-delay-ms",
                 "50",
             ])
+            .args(args)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let address = field_of(&mut log, "serving gRPC", "address")
-            .parse()
-            .unwrap();
-        let admin = field_of(&mut log, "serving admin HTTP", "address")
+        let (sender, log) = channel();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        std::thread::spawn(move || {
+            for line in lines {
+                let entry = serde_json::from_str(&line.unwrap()).unwrap_or_default();
+                sender.send(entry).unwrap_or_default();
+            }
+        });
+        let address = field_of(&log, "serving gRPC", "address").parse().unwrap();
+        let admin = field_of(&log, "serving admin HTTP", "address")
             .parse()
             .unwrap();
         wait_until_ready(admin);
@@ -68,9 +81,14 @@ impl Process {
         );
     }
 
+    /// A field of the next line of the log with this message.
+    pub(crate) fn logged(&self, message: &str, field: &str) -> String {
+        field_of(&self.log, message, field)
+    }
+
     /// How the drain ended, and the process.
     pub(crate) fn ended(mut self) -> (String, ExitStatus) {
-        let drained = field_of(&mut self.log, "drained", "drained");
+        let drained = self.logged("drained", "drained");
         (drained, self.child.wait().unwrap())
     }
 }
@@ -88,12 +106,11 @@ fn wait_until_ready(admin: SocketAddr) {
     panic!("not ready");
 }
 
-/// A field of the first line of the log with this message.
-fn field_of(log: &mut impl BufRead, message: &str, field: &str) -> String {
+fn field_of(log: &Receiver<Value>, message: &str, field: &str) -> String {
     loop {
-        let mut line = String::new();
-        assert!(log.read_line(&mut line).unwrap() > 0, "no {message}");
-        let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+        let entry = log
+            .recv_timeout(PATIENCE)
+            .unwrap_or_else(|_| panic!("no {message}"));
         if entry["fields"]["message"] == message {
             return entry["fields"][field].as_str().unwrap().to_owned();
         }

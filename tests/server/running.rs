@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use bidgate::config::Listen;
 use bidgate::limits::Limits;
 use bidgate::policy::Policy;
 use bidgate::proto::bid_gate_service_client::BidGateServiceClient;
 use bidgate::proto::{EvaluateRequest, EvaluateResponse};
-use bidgate::server::{Drained, Server, Settings};
+use bidgate::server::{Drained, LivingPolicy, Server, Settings};
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
@@ -129,7 +128,8 @@ pub(crate) fn settings() -> Settings {
         limits: Limits::default(),
         drain_delay: Duration::ZERO,
         grace: SHORT_GRACE,
-        policy: Arc::new(ArcSwap::from_pointee(Policy::default())),
+        policy: Arc::new(LivingPolicy::new(Policy::default())),
+        source: None,
     }
 }
 

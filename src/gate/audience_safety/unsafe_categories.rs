@@ -53,7 +53,10 @@ fn own_categories(options: &mut Section) -> impl Fn(TaxonomyTable) -> Option<Vec
                 by_table.extend(ids.map(|ids| (table, ids)));
             }
         });
-    } else if let Some(ids) = options.optional_strings(KEY) {
+    }
+    if options.holds_other(KEY)
+        && let Some(ids) = options.optional_strings(KEY)
+    {
         by_table.extend(TaxonomyTable::ALL.map(|table| (table, ids.clone())));
     }
     move |table| {

@@ -1,10 +1,14 @@
 //! One mapping of a document while it is read.
+
+mod declare;
+mod layers;
+
 use std::ops::RangeInclusive;
 
 use super::effective::Effective;
-use super::layer::{self, NamedList};
 use super::node::{Entry, Node, Value};
 use super::problem::Problem;
+use super::shape::{Keys, Shape};
 use super::suggest::closest;
 use super::wanted::Wanted;
 
@@ -18,6 +22,10 @@ pub struct Section {
     asked: Vec<String>,
     effective: Vec<(String, Effective)>,
     problems: Vec<Problem>,
+    /// What may stand here.
+    keys: Keys,
+    /// True while nothing is read but what may be said: there is no document.
+    declaring: bool,
 }
 
 impl Section {
@@ -37,17 +45,7 @@ impl Section {
 
     /// A whole number within `range`.
     pub fn integer(&mut self, key: &str, default: u64, range: RangeInclusive<u64>) -> u64 {
-        let read = |value: &Value| match value {
-            Value::Integer(integer) => u64::try_from(*integer)
-                .ok()
-                .filter(|integer| range.contains(integer)),
-            Value::Null
-            | Value::Flag(_)
-            | Value::Number(_)
-            | Value::Text(_)
-            | Value::List(_)
-            | Value::Mapping(_) => None,
-        };
+        let read = |value: &Value| value.whole().filter(|integer| range.contains(integer));
         let integer = self
             .scalar(key, &Wanted::Integer(range.clone()), read)
             .unwrap_or(default);
@@ -104,6 +102,7 @@ impl Section {
                 &format!("is missing; add one of {}", Wanted::choice(choices)),
             );
         }
+        self.keys.require(key);
         let (word, choice) = self.chosen(key, choices)?;
         self.record(key, Effective::Text(word.to_owned()));
         Some(choice)
@@ -140,6 +139,7 @@ impl Section {
 
     /// A list of strings that need not be there, and has no default.
     pub fn optional_strings(&mut self, key: &str) -> Option<Vec<String>> {
+        self.keys.add(key, Shape::Texts);
         let items = self.items(key)?;
         let strings: Vec<String> = items
             .iter()
@@ -152,6 +152,7 @@ impl Section {
 
     /// A mapping from names to finite numbers greater than 0, sorted by name; absent is empty.
     pub fn rates(&mut self, key: &str) -> Vec<(String, f64)> {
+        self.keys.add(key, Shape::Rates);
         let mut rates = Vec::new();
         for Entry {
             key: name, node, ..
@@ -176,7 +177,8 @@ impl Section {
         let place = self.node.nearest(key).place.clone();
         let mut section = self.child(key, Node::new(Value::Mapping(entries), &place));
         let value = read(&mut section);
-        let effective = self.close(section);
+        let (effective, keys) = self.close(section);
+        self.keys.add(key, Shape::Mapping(keys));
         self.record(key, effective);
         value
     }
@@ -189,60 +191,13 @@ impl Section {
         default: &[(&str, &str)],
         mut read: impl FnMut(&mut Self) -> T,
     ) -> Vec<T> {
+        if self.declaring {
+            return self.declare_list(key, default, read);
+        }
         let items = self
             .items(key)
             .unwrap_or_else(|| self.default_items(default));
         self.each(key, items, default, |section, _| read(section))
-    }
-
-    /// A list of at most `max` mappings, each laid over this one: what an item does not say is as this mapping says it,
-    /// in the keys asked for so far. Values are replaced whole, but for the named list: its items are found by their
-    /// names and merged key by key, and those that this mapping lacks come last. `default` is the named list when it is
-    /// absent here. `read` gets the position in the list too. Absent is empty.
-    pub fn layers<T>(
-        &mut self,
-        (key, max): (&str, usize),
-        named: NamedList,
-        default: &[(&str, &str)],
-        read: impl FnMut(&mut Self, usize) -> T,
-    ) -> Vec<T> {
-        let base = self.base_of_layers(named, default);
-        let mut items = self.items(key).unwrap_or_default();
-        if items.len() > max {
-            self.reject(key, &format!("has more than {max} items; remove some"));
-            items.truncate(max);
-        }
-        let path = self.path_of(key);
-        let items = items
-            .into_iter()
-            .zip(0..)
-            .map(|(item, index)| layer::lay(item, &format!("{path}[{index}]"), &base, named));
-        self.each(key, items, &[], read)
-    }
-
-    /// What layers inherit, each with its path.
-    fn base_of_layers(&self, named: NamedList, default: &[(&str, &str)]) -> Vec<Entry> {
-        let asked = |entry: &&Entry| self.asked.contains(&entry.key);
-        let mut base: Vec<Entry> = self.node.entries().iter().filter(asked).cloned().collect();
-        let listed =
-            |entry: &Entry| entry.key == named.key && matches!(entry.node.value, Value::List(_));
-        if !base.iter().any(listed) {
-            base.retain(|entry| entry.key != named.key);
-            base.push(Entry {
-                key: named.key.to_owned(),
-                key_place: self.node.place.clone(),
-                node: Node::new(Value::List(self.default_items(default)), &self.node.place),
-            });
-        }
-        for entry in &mut base {
-            entry.node.path = Some(self.path_of(&entry.key));
-            if let Value::List(items) = &mut entry.node.value {
-                for (item, index) in items.iter_mut().zip(0..) {
-                    item.path = Some(self.path_of(&format!("{}[{index}]", entry.key)));
-                }
-            }
-        }
-        base
     }
 
     /// Reads the mappings of a list.
@@ -263,18 +218,30 @@ impl Section {
             }
             let mut section = self.child(&key, item);
             values.push(read(&mut section, index));
-            recorded.push(self.close(section));
+            recorded.push(self.close(section).0);
         }
         self.record(key, Effective::List(recorded));
         values
     }
 
-    /// True when `key` holds a mapping.
+    /// True when `key` is to be read as a mapping, because it holds one. While a schema is made it is to be read both
+    /// ways.
     #[must_use]
     pub fn holds_mapping(&self, key: &str) -> bool {
-        self.node
-            .entry(key)
-            .is_some_and(|entry| matches!(entry.node.value, Value::Mapping(_)))
+        self.declaring || self.is_mapping(key)
+    }
+
+    /// True when `key` is to be read as something other than a mapping, because it holds none. While a schema is made
+    /// it is to be read both ways.
+    #[must_use]
+    pub fn holds_other(&self, key: &str) -> bool {
+        self.declaring || !self.is_mapping(key)
+    }
+
+    /// Tells those who read the schema what the texts of `key` look like, as a regular expression of ECMA-262. The
+    /// reader itself has to reject others.
+    pub fn spelled(&mut self, key: &str, pattern: &'static str) {
+        self.keys.spell(key, pattern);
     }
 
     /// Records that the value of `key` is not acceptable, and why. `key` may point into the value: `listen[1]`,
@@ -305,6 +272,8 @@ impl Section {
             asked: Vec::new(),
             effective: Vec::new(),
             problems,
+            keys: Keys::default(),
+            declaring: false,
         };
         if !matches!(root.node.value, Value::Mapping(_) | Value::Null) {
             let message = Wanted::Mapping.message(&root.node.value);
@@ -334,6 +303,12 @@ impl Section {
         let unknown: Vec<_> = unknown.collect();
         self.problems.extend(unknown);
         (Effective::Mapping(self.effective), self.problems)
+    }
+
+    fn is_mapping(&self, key: &str) -> bool {
+        self.node
+            .entry(key)
+            .is_some_and(|entry| matches!(entry.node.value, Value::Mapping(_)))
     }
 
     /// The value of `key`, noted as asked for.
@@ -373,6 +348,7 @@ impl Section {
         wanted: &Wanted<'_>,
         read: impl Fn(&Value) -> Option<T>,
     ) -> Option<T> {
+        self.keys.add(key, Shape::from(wanted));
         let node = self.ask(key)?;
         let value = read(&node.value);
         if value.is_none() {
@@ -418,18 +394,23 @@ impl Section {
         }
     }
 
-    /// One mapping for each key and text, which holds these and nothing else.
+    /// One mapping for each key and text.
     fn default_items(&self, default: &[(&str, &str)]) -> Vec<Node> {
+        default
+            .iter()
+            .map(|entry| self.default_item(entry))
+            .collect()
+    }
+
+    /// A mapping that holds this key and text and nothing else.
+    fn default_item(&self, (key, text): &(&str, &str)) -> Node {
         let place = &self.node.place;
-        let items = default.iter().map(|(key, text)| {
-            let entry = Entry {
-                key: (*key).to_owned(),
-                key_place: place.clone(),
-                node: Node::new(Value::Text((*text).to_owned()), place),
-            };
-            Node::new(Value::Mapping(vec![entry]), place)
-        });
-        items.collect()
+        let entry = Entry {
+            key: (*key).to_owned(),
+            key_place: place.clone(),
+            node: Node::new(Value::Text((*text).to_owned()), place),
+        };
+        Node::new(Value::Mapping(vec![entry]), place)
     }
 
     fn child(&self, key: &str, node: Node) -> Self {
@@ -439,13 +420,16 @@ impl Section {
             asked: Vec::new(),
             effective: Vec::new(),
             problems: Vec::new(),
+            keys: Keys::default(),
+            declaring: self.declaring,
         }
     }
 
-    fn close(&mut self, child: Self) -> Effective {
+    fn close(&mut self, child: Self) -> (Effective, Keys) {
+        let keys = child.declared();
         let (effective, problems) = child.finish();
         self.problems.extend(problems);
-        effective
+        (effective, keys)
     }
 
     fn mismatch(&mut self, key: &str, node: &Node, wanted: &Wanted<'_>) {
