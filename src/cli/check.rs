@@ -8,11 +8,11 @@ use clap::Args;
 use super::error::CliError;
 use super::input::{self, Place};
 use super::judge::{Judge, PolicyArgs};
-use super::reply_json::ReplyReader;
 use super::terminal::{Palette, Tone};
 use super::{Outcome, verdict_table};
 use crate::evaluate::Call;
 use crate::proto::{EvaluateResponse, EvaluationError, Verdict};
+use crate::reply_json::ReplyReader;
 use crate::verdict::Payload;
 use crate::wire::{self, WireError};
 
@@ -23,7 +23,8 @@ Exit code: 0 passed, 1 failed, 2 could not judge.
 
 Examples:
   bidgate check request.json response.json
-  bidgate check request.json - --elapsed-us 42000 < response.json";
+  bidgate check request.json - --elapsed-us 42000 < response.json
+  bidgate check request.json response.json --filtered > filtered.json";
 
 /// What `bidgate check` is told.
 #[derive(Args, Clone, Debug)]
@@ -52,6 +53,10 @@ pub struct CheckArgs {
     /// Print the reply as proto JSON
     #[arg(long)]
     json: bool,
+    /// Print what may go to the exchange, byte for byte, and nothing else: the bid response without its rejected bids,
+    /// or a no-bid; with --json, in base64 within the reply. Every gate has its word, also behind one that fails
+    #[arg(long)]
+    filtered: bool,
 }
 
 /// Refuses what the RPC would refuse (spec: contract §1).
@@ -75,9 +80,17 @@ pub fn run(args: &CheckArgs) -> Result<Outcome, CliError> {
     let reply = judged.reply()?;
     let mut out = io::stdout().lock();
     if args.json {
-        let json = ReplyReader::new()?.read(judged.encoded)?;
+        let reader = ReplyReader::new().map_err(CliError::Contract)?;
+        let json = reader.read(judged.encoded).map_err(CliError::Reply)?;
         serde_json::to_writer_pretty(&mut out, &json).map_err(CliError::Json)?;
         writeln!(out).map_err(CliError::Write)?;
+    } else if args.filtered {
+        out.write_all(&reply.filtered_response)
+            .map_err(CliError::Write)?;
+        let mut err = io::stderr().lock();
+        let palette = Palette::of(&err);
+        pair.print_error(&reply, args, &mut err, palette)
+            .map_err(CliError::Write)?;
     } else {
         let palette = Palette::of(&out);
         verdict_table::print(&reply, judged.total_ns, &mut out, palette)
@@ -122,6 +135,7 @@ impl Pair {
             started_at_unix_us: args.started_at_unix_us,
             elapsed_us: args.elapsed_us,
             tmax_ms: args.tmax_ms,
+            want_filtered_response: args.filtered,
             ..Call::default()
         }
     }

@@ -3,12 +3,14 @@
 //! No socket, clock, lock, log or runtime; after warm-up no allocation.
 
 mod evaluation;
+mod filter;
 mod run;
 
 pub use crate::call::Call;
 pub use evaluation::Evaluation;
 
-pub(crate) use evaluation::all_notes;
+pub(crate) use evaluation::{all_notes, primary};
+pub(crate) use filter::Filtered;
 
 use crate::auction::{Auction, Joins};
 use crate::gate::Needles;
@@ -16,6 +18,7 @@ use crate::limits::Limits;
 use crate::openrtb::{BidRequest, BidResponse, TaxonomyTable};
 use crate::policy::Policy;
 use crate::verdict::{EvaluationError, Finding, GateOutcome, Payload, Verdict};
+use filter::Filter;
 use run::Run;
 
 /// Judges auctions one after another in the same memory. One per worker.
@@ -28,6 +31,7 @@ pub struct Evaluator {
     needles: Needles,
     outcomes: Vec<GateOutcome>,
     findings: Vec<Finding>,
+    filter: Filter,
 }
 
 impl Evaluator {
@@ -56,6 +60,9 @@ impl Evaluator {
         }
         self.findings
             .sort_unstable_by_key(|finding| (finding.bid, finding.gate));
+        if call.want_filtered_response {
+            self.filter(call, judged);
+        }
         Evaluation {
             verdict: judged.unwrap_or(Verdict::Error),
             error: judged.err(),
@@ -79,7 +86,7 @@ impl Evaluator {
             .map_err(|fault| EvaluationError::unreadable(Payload::BidRequest, fault))?;
         let request = self.request.view(call.bid_request);
 
-        let mut run = Run::new(policy, clock, &mut self.outcomes);
+        let mut run = Run::new(call, policy, clock, &mut self.outcomes);
         if let Some(exhausted) = run.guard(call, request.tmax_ms()) {
             // The bids are not looked at, not even to see whether there are any.
             return Ok(exhausted);

@@ -11,6 +11,8 @@ use crate::verdict::{Finding, GateOutcome, GateStatus, Reason, Verdict};
 pub(super) struct Run<'r, C> {
     policy: &'r Policy,
     clock: &'r C,
+    /// Whether the first failed gate ends the evaluation.
+    fail_fast: bool,
     /// When the clock was last read, nanoseconds from the call's arrival.
     now_ns: u64,
     outcomes: &'r mut Vec<GateOutcome>,
@@ -19,6 +21,7 @@ pub(super) struct Run<'r, C> {
 impl<'r, C: Clock> Run<'r, C> {
     /// A run that writes one outcome per configured gate.
     pub(super) fn new(
+        call: &Call<'_>,
         policy: &'r Policy,
         clock: &'r C,
         outcomes: &'r mut Vec<GateOutcome>,
@@ -26,6 +29,8 @@ impl<'r, C: Clock> Run<'r, C> {
         Self {
             policy,
             clock,
+            // A bid that one gate lets pass may be refused by another behind the first that fails.
+            fail_fast: policy.fail_fast && !call.want_filtered_response,
             now_ns: clock.elapsed_ns(),
             outcomes,
         }
@@ -57,7 +62,7 @@ impl<'r, C: Clock> Run<'r, C> {
         self.verdict(Verdict::NoBid)
     }
 
-    /// Runs the gates that judge bids, until one fails and the policy is to fail fast, or time is up.
+    /// Runs the gates that judge bids, until one fails and it is to fail fast, or time is up.
     pub(super) fn gates(
         &mut self,
         auction: &Auction<'_>,
@@ -74,7 +79,7 @@ impl<'r, C: Clock> Run<'r, C> {
                     Judged::Bids => sheet.outcome(),
                 }
             });
-            if self.policy.fail_fast && outcome.status == GateStatus::Failed {
+            if self.fail_fast && outcome.status == GateStatus::Failed {
                 self.rest(GateStatus::Aborted, None);
                 break;
             }
