@@ -14,6 +14,8 @@ mod running;
 
 mod calls;
 mod connections;
+mod filtered;
 mod listeners;
 mod pages;
+mod rest;
 mod shutdown;
