@@ -21,4 +21,6 @@ pub struct Call<'a> {
     pub latency_ms: Option<f64>,
     /// Echoed.
     pub correlation_id: u64,
+    /// Whether to say what may go to the exchange; every gate then has its word, whatever the policy's `fail_fast`.
+    pub want_filtered_response: bool,
 }

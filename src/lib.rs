@@ -38,6 +38,7 @@
 //! | [`document`] | YAML with every error at once, each with its place |
 //! | [`config`] | the process's own settings: file, flags, environment |
 //! | [`metrics`] | counters of each worker, merged when scraped |
+//! | [`reply_json`] | replies as proto JSON, for those who read them as text |
 //! | [`server`] | gRPC and admin HTTP, threads, the policy swapped under way, shutdown |
 //! | [`cli`] | the commands |
 //! | [`proto`] | the generated client and messages, for callers |
@@ -80,5 +81,7 @@ pub mod metrics;
 pub mod server;
 
 pub mod cli;
+
+mod reply_json;
 
 pub mod proto;

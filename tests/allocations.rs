@@ -1,4 +1,4 @@
-//! After warm-up an evaluation and its reply allocate nothing.
+//! After warm-up an evaluation and its reply allocate nothing, whether the reply says what may go to the exchange or not.
 #[cfg(test)]
 #[expect(dead_code, reason = "answers are not compared here")]
 mod fixture;
@@ -12,6 +12,7 @@ mod support;
 
 #[cfg(test)]
 mod tests {
+    use bidgate::evaluate::Call;
     use proptest::strategy::{Strategy as _, ValueTree as _};
     use proptest::test_runner::TestRunner;
 
@@ -37,6 +38,14 @@ mod tests {
         assert_none_allocates(&cases);
     }
 
+    /// One that asks what may go to the exchange, and one that does not.
+    fn calls(case: &Case) -> [Call<'_>; 2] {
+        [false, true].map(|want_filtered_response| Call {
+            want_filtered_response,
+            ..case.call()
+        })
+    }
+
     /// Judges all twice with one engine: the first time warms it up.
     fn assert_none_allocates(cases: &[(String, Case)]) {
         let mut engine = Engine::new();
@@ -46,12 +55,16 @@ mod tests {
             .map(|(name, case)| (name, case, case.compile_policy()))
             .collect();
         for (_, case, policy) in &compiled {
-            engine.run(&case.call(), policy, case.clock());
+            for call in calls(case) {
+                engine.run(&call, policy, case.clock());
+            }
         }
         for (name, case, policy) in &compiled {
-            let (call, clock) = (case.call(), case.clock());
+            let (calls, clock) = (calls(case), case.clock());
             let allocated = allocation_counter::measure(|| {
-                engine.run(&call, policy, clock);
+                for call in &calls {
+                    engine.run(call, policy, clock);
+                }
             });
             if allocated.count_total > 0 {
                 allocating.push(format!(

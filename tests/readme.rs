@@ -331,6 +331,7 @@ async fn judged(request: EvaluateRequest) -> EvaluateResponse {
         listen: vec![Listen::Tcp(loopback)],
         unix_mode: 0o660,
         admin: loopback,
+        rest: false,
         max_message_bytes: 1 << 20,
         max_in_flight: 16,
         max_connections: 16,

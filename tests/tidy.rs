@@ -24,9 +24,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("metrics",  &["verdict", "policy", "evaluate"]),
     ("config",   &["limits", "document", "policy"]),
     ("proto",    &[]),
+    ("reply_json", &["proto"]),
     // The edges. The command line starts the server, and reads files instead of messages.
-    ("server",   &["limits", "document", "policy", "evaluate", "wire", "metrics", "config", "proto"]),
-    ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "proto", "server"]),
+    ("server",   &["limits", "document", "policy", "evaluate", "wire", "metrics", "config", "proto", "reply_json"]),
+    ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "proto", "reply_json", "server"]),
 ];
 
 /// Crates that touch sockets, threads, logs or the time; the engine does without.

@@ -8,6 +8,7 @@ use hdrhistogram::CreationError;
 
 use crate::document::Problems;
 use crate::limits::MESSAGE_BYTES_MAX;
+use crate::reply_json::ContractError;
 use crate::server::BindError;
 
 /// Why a command could not do its work. Each message names what failed and the cause.
@@ -32,7 +33,7 @@ pub enum CliError {
     /// An encoded reply does not decode: engine and contract disagree.
     Reply(prost::DecodeError),
     /// The compiled contract has no reply message.
-    Contract(Box<dyn Error + Send + Sync>),
+    Contract(ContractError),
     /// Latencies cannot be kept in the configured range.
     Latencies(CreationError),
     /// The system has no random numbers for evaluation ids.

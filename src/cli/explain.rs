@@ -114,7 +114,9 @@ struct Fired<'r> {
     detail: &'r str,
     note: bool,
     loss_reason: u32,
+    loss_reason_name: &'r str,
     nonbid_status: u32,
+    nonbid_status_name: &'r str,
 }
 
 impl<'r> Explanation<'r> {
@@ -198,7 +200,9 @@ impl<'r> Fired<'r> {
             detail: &finding.detail,
             note: finding.note,
             loss_reason: finding.loss_reason,
+            loss_reason_name: &finding.loss_reason_name,
             nonbid_status: finding.nonbid_status,
+            nonbid_status_name: &finding.nonbid_status_name,
         }
     }
 
@@ -225,12 +229,9 @@ impl<'r> Fired<'r> {
         if self.note {
             return writeln!(out, "{INDENT}  a note: it fails nothing");
         }
-        let loss = verdict_table::loss_reason(self.loss_reason);
-        writeln!(
-            out,
-            "{INDENT}  loss reason {loss}, non-bid {}",
-            self.nonbid_status
-        )
+        let loss = verdict_table::code(self.loss_reason, self.loss_reason_name);
+        let status = verdict_table::code(self.nonbid_status, self.nonbid_status_name);
+        writeln!(out, "{INDENT}  loss reason {loss}, non-bid {status}")
     }
 }
 

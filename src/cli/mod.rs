@@ -14,7 +14,6 @@ mod input;
 mod judge;
 mod latency;
 mod pairs;
-mod reply_json;
 mod table;
 mod tally;
 mod terminal;

@@ -11,10 +11,10 @@ use serde::Serialize;
 use super::error::CliError;
 use super::judge::{Judge, PolicyArgs};
 use super::pairs::{LineProblem, Pair, Pairs};
-use super::reply_json::{ReplyJson, ReplyReader};
 use super::tally::Tally;
 use super::terminal::Palette;
 use super::{Outcome, complain, input};
+use crate::reply_json::{ReplyJson, ReplyReader};
 
 /// Shown below the help of this command.
 pub const EXAMPLES: &str = "\
@@ -49,7 +49,7 @@ pub fn run(args: &ReplayArgs) -> Result<Outcome, CliError> {
         unusable: 0,
     };
     let report = if args.json {
-        Report::Json(ReplyReader::new()?)
+        Report::Json(ReplyReader::new().map_err(CliError::Contract)?)
     } else {
         Report::Counts
     };
@@ -135,7 +135,7 @@ impl Replay {
             Report::Json(reader) => {
                 let named = Named {
                     name: pair.name(),
-                    reply: reader.read(judged.encoded)?,
+                    reply: reader.read(judged.encoded).map_err(CliError::Reply)?,
                 };
                 serde_json::to_writer(&mut *out, &named).map_err(CliError::Json)?;
                 out.write_all(b"\n").map_err(CliError::Write)?;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::latency::{micros, micros_of_ms};
 use super::table::{Cell, Table};
 use super::terminal::{Palette, Tone, printable};
-use crate::openrtb::{LossReason, NoBidReason};
+use crate::openrtb::NoBidReason;
 use crate::proto::{
     BidResult, EvaluateResponse, Finding, GateMode, GateResult, GateStatus, Verdict,
 };
@@ -135,18 +135,20 @@ fn bids(results: &[BidResult]) -> Table<9> {
         "NON-BID",
     ]);
     for bid in results {
-        for finding in &bid.findings {
-            table.push(finding_row(bid, finding));
+        let primary = bid.findings.iter().position(|finding| !finding.note);
+        for (position, finding) in bid.findings.iter().enumerate() {
+            table.push(finding_row(bid, finding, primary == Some(position)));
         }
     }
     table
 }
 
-fn finding_row(bid: &BidResult, finding: &Finding) -> [Cell; 9] {
-    let (tone, mark) = if finding.note {
-        (Tone::Caution, "!")
-    } else {
-        (Tone::Bad, "x")
+/// The mark tells the primary reason, `x`, from those that fail the bid as well, `+`, and from notes, `!`.
+fn finding_row(bid: &BidResult, finding: &Finding, is_primary: bool) -> [Cell; 9] {
+    let (tone, mark) = match (finding.note, is_primary) {
+        (true, _) => (Tone::Caution, "!"),
+        (false, true) => (Tone::Bad, "x"),
+        (false, false) => (Tone::Bad, "+"),
     };
     [
         Cell::toned(tone, mark),
@@ -159,12 +161,12 @@ fn finding_row(bid: &BidResult, finding: &Finding) -> [Cell; 9] {
         if finding.note {
             "note".into()
         } else {
-            loss_reason(finding.loss_reason).into()
+            code(finding.loss_reason, &finding.loss_reason_name).into()
         },
         if finding.note {
             "".into()
         } else {
-            finding.nonbid_status.to_string().into()
+            code(finding.nonbid_status, &finding.nonbid_status_name).into()
         },
     ]
 }
@@ -174,13 +176,9 @@ pub(super) fn bid_position(bid: &BidResult) -> String {
     format!("{}/{}", bid.seatbid_index, bid.bid_index)
 }
 
-/// A loss reason, with its name if it has one.
-pub(super) fn loss_reason(code: u32) -> String {
-    let name = LossReason::ALL
-        .iter()
-        .find(|reason| reason.code() == code)
-        .map(|reason| reason.name());
-    name.map_or_else(|| code.to_string(), |name| format!("{code} {name}"))
+/// A code with its name, if it has one.
+pub(super) fn code(code: u32, name: &str) -> String {
+    format!("{code} {name}").trim_end().to_owned()
 }
 
 #[cfg(test)]
@@ -198,18 +196,26 @@ mod tests {
                 latency_ms,
                 ..Default::default()
             };
-        let finding =
-            |gate: &str, reason: &str, detail: &str, loss_reason, nonbid_status, note| Finding {
-                gate: gate.to_owned(),
-                reason: reason.to_owned(),
-                detail: detail.to_owned(),
-                loss_reason,
-                nonbid_status,
-                note,
-            };
+        let rejected = |gate: &str, reason: &str, detail: &str| Finding {
+            gate: gate.to_owned(),
+            reason: reason.to_owned(),
+            detail: detail.to_owned(),
+            loss_reason: 3,
+            loss_reason_name: "Invalid Bid Response".to_owned(),
+            nonbid_status: 102,
+            nonbid_status_name: "Error - Invalid Bid Response".to_owned(),
+            note: false,
+        };
+        let noted = Finding {
+            gate: "bcatCompliance".to_owned(),
+            reason: "unknown_category".to_owned(),
+            note: true,
+            ..Default::default()
+        };
         let findings = vec![
-            finding("impidMatch", "impid_unknown", "9", 3, 102, false),
-            finding("bcatCompliance", "unknown_category", "", 0, 0, true),
+            rejected("impidMatch", "impid_unknown", "9"),
+            rejected("bidSanity", "price_negative", "-1"),
+            noted,
         ];
         EvaluateResponse {
             verdict: Verdict::Fail.into(),
@@ -270,7 +276,8 @@ x  impidMatch      enforce  failed   impid_unknown         0.310
 .  bcatCompliance  enforce  aborted                        0.000
 
    BID  ID   IMPID  GATE            REASON            DETAIL  LOSS REASON             NON-BID
-x  0/1  b-1  9      impidMatch      impid_unknown     9       3 Invalid Bid Response  102
+x  0/1  b-1  9      impidMatch      impid_unknown     9       3 Invalid Bid Response  102 Error - Invalid Bid Response
++  0/1  b-1  9      bidSanity       price_negative    -1      3 Invalid Bid Response  102 Error - Invalid Bid Response
 !  0/1  b-1  9      bcatCompliance  unknown_category          note
 ";
         assert_eq!(String::from_utf8(out).unwrap(), expected);

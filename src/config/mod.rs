@@ -35,6 +35,8 @@ pub struct Config {
     pub unix_mode: u32,
     /// Where the admin HTTP is served.
     pub admin: SocketAddr,
+    /// Whether calls are also answered as JSON, where the admin HTTP is.
+    pub rest: bool,
     /// Bytes of the largest gRPC message taken, 1024 to [`MESSAGE_BYTES_MAX`].
     pub max_message_bytes: usize,
     /// Evaluations at the same time; more are shed.
@@ -133,6 +135,7 @@ impl Config {
         let listen = listen(section);
         let unix_mode = unix_mode(section);
         let admin = admin(section, &listen);
+        let rest = section.flag("rest", false);
         let max_message_bytes = size(
             section,
             "max_message_bytes",
@@ -158,6 +161,7 @@ impl Config {
             listen,
             unix_mode,
             admin,
+            rest,
             max_message_bytes,
             max_in_flight,
             max_connections,

@@ -35,6 +35,7 @@ const SETTINGS: &[Setting] = &[
     list("listen", "ADDRESS", "Where gRPC is served: ip:port or unix:///path; repeat or separate by commas [default: 127.0.0.1:50051]"),
     text("unix_mode", "MODE", "Mode of Unix sockets, octal, up to 0777 [default: 0660]"),
     text("admin", "ADDRESS", "Where health, metrics and policy are served over HTTP: ip:port [default: 127.0.0.1:8080]"),
+    single("rest", "BOOL", "Serve POST /v1/evaluate on the admin address, for callers without gRPC [default: false]"),
     single("max_message_bytes", "BYTES", "Largest gRPC message taken, 1024 to 1073741824 bytes [default: 1048576]"),
     single("max_in_flight", "CALLS", "Evaluations at the same time, 1 to 1000000; more are shed [default: 1024]"),
     single("max_connections", "CONNECTIONS", "Connections at the same time, 1 to 1000000 [default: 4096]"),

@@ -1,6 +1,6 @@
 //! What an evaluation leaves behind: the answer, for those who write, count or print it.
 
-use super::Evaluator;
+use super::{Evaluator, Filtered};
 use crate::call::Call;
 use crate::openrtb::{Bid, NoBidReason, Texts};
 use crate::policy::{Policy, RuleSet};
@@ -68,6 +68,14 @@ impl<'e> Evaluation<'e> {
         (rejected == self.bids().len()).then_some(NoBidReason::TechnicalError)
     }
 
+    /// What may go to the exchange, if the call asks for it.
+    #[must_use]
+    pub(crate) fn filtered_response(&self) -> Option<Filtered<'_>> {
+        self.call
+            .want_filtered_response
+            .then(|| self.memory.filter.filtered(self))
+    }
+
     /// What the gates found, one slice a bid, in document order.
     pub(crate) fn findings_by_bid(&self) -> impl Iterator<Item = &'e [Finding]> {
         self.memory.findings.chunk_by(|a, b| a.bid == b.bid)
@@ -86,7 +94,12 @@ impl<'e> Evaluation<'e> {
     }
 }
 
+/// Of what was found on a bid, the first in the order of judgement that fails it: the one to act on.
+pub(crate) fn primary(findings: &[Finding]) -> Option<&Finding> {
+    findings.iter().find(|finding| !finding.note)
+}
+
 /// True when nothing of what was found on a bid fails it.
 pub(crate) fn all_notes(findings: &[Finding]) -> bool {
-    findings.iter().all(|finding| finding.note)
+    primary(findings).is_none()
 }

@@ -3,13 +3,15 @@
 //! No socket, clock, lock, log or runtime; after warm-up no allocation.
 
 mod evaluation;
+mod filter;
 mod holdback;
 mod run;
 
 pub use crate::call::Call;
 pub use evaluation::Evaluation;
 
-pub(crate) use evaluation::all_notes;
+pub(crate) use evaluation::{all_notes, primary};
+pub(crate) use filter::Filtered;
 
 use crate::auction::{Auction, Joins};
 use crate::gate::Needles;
@@ -17,6 +19,7 @@ use crate::limits::Limits;
 use crate::openrtb::{BidRequest, BidResponse, TaxonomyTable};
 use crate::policy::{Policy, RuleSet};
 use crate::verdict::{EvaluationError, Finding, GateOutcome, Payload, Verdict};
+use filter::Filter;
 use holdback::Holdback;
 use run::Run;
 
@@ -30,6 +33,7 @@ pub struct Evaluator {
     needles: Needles,
     outcomes: Vec<GateOutcome>,
     findings: Vec<Finding>,
+    filter: Filter,
     holdback: Holdback,
 }
 
@@ -68,6 +72,9 @@ impl Evaluator {
         }
         self.findings
             .sort_unstable_by_key(|finding| (finding.bid, finding.gate));
+        if call.want_filtered_response {
+            self.filter(call, judged);
+        }
         Evaluation {
             verdict: judged.unwrap_or(Verdict::Error),
             error: judged.err(),
@@ -92,7 +99,7 @@ impl Evaluator {
             .map_err(|fault| EvaluationError::unreadable(Payload::BidRequest, fault))?;
         let request = self.request.view(call.bid_request);
 
-        let mut run = Run::new(rules, self.holdback.next(), clock, &mut self.outcomes);
+        let mut run = Run::new(call, rules, self.holdback.next(), clock, &mut self.outcomes);
         if let Some(exhausted) = run.guard(call, request.tmax_ms()) {
             // The bids are not looked at, not even to see whether there are any.
             return Ok(exhausted);

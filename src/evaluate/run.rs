@@ -13,6 +13,8 @@ pub(super) struct Run<'r, C> {
     /// Gates that hold back more than this percentile only warn.
     percentile: u64,
     clock: &'r C,
+    /// Whether the first failed gate ends the evaluation.
+    fail_fast: bool,
     /// When the clock was last read, nanoseconds from the call's arrival.
     now_ns: u64,
     outcomes: &'r mut Vec<GateOutcome>,
@@ -21,6 +23,7 @@ pub(super) struct Run<'r, C> {
 impl<'r, C: Clock> Run<'r, C> {
     /// A run that writes one outcome per gate.
     pub(super) fn new(
+        call: &Call<'_>,
         rules: &'r RuleSet,
         percentile: u64,
         clock: &'r C,
@@ -30,6 +33,8 @@ impl<'r, C: Clock> Run<'r, C> {
             rules,
             percentile,
             clock,
+            // A bid that one gate lets pass may be refused by another behind the first that fails.
+            fail_fast: rules.fail_fast && !call.want_filtered_response,
             now_ns: clock.elapsed_ns(),
             outcomes,
         }
@@ -61,7 +66,7 @@ impl<'r, C: Clock> Run<'r, C> {
         self.verdict(Verdict::NoBid)
     }
 
-    /// Runs the gates that judge bids, until an enforced one fails and the rules are to fail fast, or time is up.
+    /// Runs the gates that judge bids, until an enforced one fails and it is to fail fast, or time is up.
     pub(super) fn gates(
         &mut self,
         auction: &Auction<'_>,
@@ -78,7 +83,7 @@ impl<'r, C: Clock> Run<'r, C> {
                     Judged::Bids => sheet.outcome(),
                 }
             });
-            if self.rules.fail_fast && outcome.status == GateStatus::Failed && !outcome.passed() {
+            if self.fail_fast && outcome.status == GateStatus::Failed && !outcome.passed() {
                 self.rest(GateStatus::Aborted, None);
                 break;
             }

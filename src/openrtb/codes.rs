@@ -112,9 +112,33 @@ impl NoBidReason {
 }
 
 impl NonBidStatus {
+    /// Every status in use, in the order of the list.
+    pub const ALL: [Self; 7] = [
+        Self::Error,
+        Self::ErrorTimeout,
+        Self::InvalidBidResponse,
+        Self::ResponseRejected,
+        Self::CategoryMappingInvalid,
+        Self::InvalidCreative,
+        Self::CategoryExclusion,
+    ];
+
     /// The number on the wire.
     #[must_use]
     pub const fn code(self) -> u32 {
         self as u32
+    }
+    /// The list's own words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "Error - General",
+            Self::ErrorTimeout => "Error - Timeout",
+            Self::InvalidBidResponse => "Error - Invalid Bid Response",
+            Self::ResponseRejected => "Response Rejected - General",
+            Self::CategoryMappingInvalid => "Response Rejected - Category Mapping Invalid",
+            Self::InvalidCreative => "Response Rejected - Invalid Creative",
+            Self::CategoryExclusion => "Response Rejected - Invalid Creative (Category Exclusion)",
+        }
     }
 }

@@ -239,6 +239,19 @@ impl<'p> Reader<'p> {
         self.bytes.get(self.at).copied()
     }
 
+    /// The position in the payload: behind the last value read, or at the next one after [`Self::peek`].
+    pub(crate) const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Steps over the next value, which nobody reads.
+    #[inline]
+    pub(crate) fn step(&mut self) -> Read<()> {
+        let at = self.behind_space(self.at);
+        self.at = self.step_from(at)?;
+        Ok(())
+    }
+
     /// The bytes behind the texts read so far.
     #[inline]
     pub(crate) fn texts(&self) -> Texts<'_> {

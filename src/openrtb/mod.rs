@@ -24,6 +24,8 @@ mod request;
 
 mod response;
 
+mod splice;
+
 mod category;
 
 mod currency;
@@ -41,4 +43,5 @@ pub(crate) use request::BidRequest;
 pub use request::{BidRequestView, Content, Deal, Floor, Imp};
 pub(crate) use response::BidResponse;
 pub use response::{Bid, BidResponseView, Price};
+pub(crate) use splice::Splicer;
 pub use text::{Text, Texts};

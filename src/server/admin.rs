@@ -1,4 +1,4 @@
-//! The admin pages: health, metrics and the policy, over HTTP/1.1 on the control thread.
+//! The admin pages: health, metrics and the policy, over HTTP/1.1 on the control thread; and calls, if configured.
 //!
 //! One request a connection, a fixed number of connections, and a deadline for each: a caller that
 //! dawdles costs a place for some seconds and no more.
@@ -8,9 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
+use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -24,7 +22,9 @@ use super::acceptor::Connections;
 use super::clock::Moment;
 use super::in_flight::InFlight;
 use super::living::Standing;
+use super::page::{Page, allowing, json, page};
 use super::readiness::Readiness;
+use super::rest::Rest;
 use super::settings::Settings;
 use crate::config::Listen;
 use crate::metrics::{self, Metrics, PolicyGauges, ServerGauges};
@@ -49,10 +49,7 @@ pub(super) async fn serve(listener: TcpListener, admin: Admin) {
 }
 
 async fn connection(stream: TcpStream, admin: Rc<Admin>) {
-    let service = service_fn(|request: Request<Incoming>| {
-        let response = admin.answer(request.method(), request.uri().path());
-        std::future::ready(Ok::<_, Infallible>(response))
-    });
+    let service = service_fn(async |request| Ok::<_, Infallible>(admin.answer(request).await));
     let mut http1 = http1::Builder::new();
     http1
         .timer(TokioTimer::new())
@@ -81,12 +78,19 @@ pub(super) struct Admin {
     pub(super) readiness: Arc<Readiness>,
     pub(super) listeners: Vec<Listen>,
     pub(super) started: Moment,
+    /// There if calls are answered beside the pages.
+    pub(super) rest: Option<Rest>,
 }
 
-type Page = Response<Full<Bytes>>;
-
 impl Admin {
-    fn answer(&self, method: &Method, path: &str) -> Page {
+    async fn answer(&self, request: Request<Incoming>) -> Page {
+        match &self.rest {
+            Some(rest) if request.uri().path() == Rest::PATH => rest.answer(request).await,
+            _ => self.show(request.method(), request.uri().path()),
+        }
+    }
+
+    fn show(&self, method: &Method, path: &str) -> Page {
         let page: fn(&Self) -> Page = match path {
             "/health/live" => Self::live,
             "/health/ready" => Self::ready,
@@ -188,14 +192,13 @@ fn policy_page(standing: &Standing) -> String {
 }
 
 fn method_not_allowed() -> Page {
-    let mut response = error(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "only GET and HEAD are allowed",
-    );
-    response
-        .headers_mut()
-        .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-    response
+    allowing(
+        "GET, HEAD",
+        error(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "only GET and HEAD are allowed",
+        ),
+    )
 }
 
 fn error(status: StatusCode, message: &str) -> Page {
@@ -203,19 +206,6 @@ fn error(status: StatusCode, message: &str) -> Page {
         status,
         &json!({ "error": message, "status": status.as_u16() }),
     )
-}
-
-fn json(status: StatusCode, value: &serde_json::Value) -> Page {
-    page(status, "application/json", value.to_string())
-}
-
-fn page(status: StatusCode, content_type: &'static str, text: String) -> Page {
-    let mut response = Response::new(Full::from(text));
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
 }
 
 /// Scrapers and probes of one machine, with room to spare.

@@ -41,6 +41,22 @@ impl InFlight {
     fn free(&self) {
         self.count.fetch_sub(1, Ordering::Relaxed);
     }
+
+    /// Takes a slot for a call that no worker answers, unless all are taken.
+    pub(super) fn slot(&self) -> Option<BorrowedSlot<'_>> {
+        // Not `then_some`: a slot that was not taken must not be freed either.
+        self.take().then(|| BorrowedSlot(self))
+    }
+}
+
+/// One taken slot of a call that no worker answers, freed on drop.
+#[derive(Debug)]
+pub(super) struct BorrowedSlot<'a>(&'a InFlight);
+
+impl Drop for BorrowedSlot<'_> {
+    fn drop(&mut self) {
+        self.0.free();
+    }
 }
 
 /// One taken slot, freed on drop.
@@ -67,6 +83,16 @@ impl Drop for Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_borrowed_slot_is_freed_once_and_only_if_it_was_taken() {
+        let in_flight = InFlight::new(1);
+        let slot = in_flight.slot();
+        assert!(slot.is_some() && in_flight.slot().is_none());
+        assert_eq!(in_flight.count(), 1);
+        drop(slot);
+        assert_eq!(in_flight.count(), 0);
+    }
 
     #[test]
     fn no_slot_above_the_bound_and_a_freed_one_is_taken_again() {

@@ -12,6 +12,7 @@
 //! | bytes of a message | [`Settings::max_message_bytes`] | `OUT_OF_RANGE`, counted |
 //! | streams, headers and unread bytes of a connection | [`connection`] | flow control of HTTP/2 |
 //! | replies that a stream's caller does not read | [`stream`] | the stream is not read either |
+//! | calls beside the admin pages | as above, and those of [`admin`] for connections | HTTP status |
 //! | time to open HTTP/2, to send a call, to drain | [`connection`], [`unary`], [`Settings::grace`] | cut |
 
 mod settings;
@@ -38,8 +39,10 @@ mod unary;
 
 mod admin;
 mod drain;
+mod page;
 mod readiness;
 mod reload;
+mod rest;
 pub mod signals;
 
 use std::io;
@@ -64,6 +67,7 @@ use clock::Moment;
 use in_flight::InFlight;
 use listener::Listener;
 use readiness::Readiness;
+use rest::Rest;
 use routes::Routes;
 use worker::{Blueprint, Ended, WorkerThread};
 
@@ -145,8 +149,11 @@ impl Server {
     fn start(self, readiness: &Arc<Readiness>) -> io::Result<Running> {
         clock::calibrate();
         let settings = self.settings;
-        let (metrics, recorders) = Metrics::new(settings.worker_count());
+        let (metrics, mut recorders) =
+            Metrics::new(settings.worker_count() + usize::from(settings.rest));
         let in_flight = Arc::new(InFlight::new(settings.max_in_flight));
+        let rest = settings.rest.then(|| recorders.pop()).flatten();
+        let rest = rest.map(|recorder| Rest::new(&settings, recorder, &in_flight, readiness));
         let connections = Arc::new(Connections::new(recorders.len(), settings.max_connections));
         let routes = Arc::new(Routes::new(readiness.health()).map_err(io::Error::other)?);
 
@@ -160,11 +167,12 @@ impl Server {
         let admin = Admin {
             settings: Arc::clone(&settings),
             metrics,
-            in_flight,
+            in_flight: Arc::clone(&in_flight),
             connections,
             readiness: Arc::clone(readiness),
             listeners: self.addresses,
             started: Moment::now(),
+            rest: rest.transpose()?,
         };
         let mut control = JoinSet::new();
         control.spawn_local(admin::serve(
@@ -177,6 +185,7 @@ impl Server {
         }
         Ok(Running {
             settings,
+            in_flight,
             acceptors,
             workers,
             control,
@@ -215,6 +224,7 @@ pub enum Drained {
 #[derive(Debug)]
 struct Running {
     settings: Arc<Settings>,
+    in_flight: Arc<InFlight>,
     /// They hold the only senders of new connections: a worker drains when they are gone.
     acceptors: JoinSet<()>,
     workers: Workers,
@@ -229,9 +239,19 @@ impl Running {
         readiness.draining().await;
         sleep(self.settings.drain_delay).await;
         tracing::info!(grace = ?self.settings.grace, "draining: no new connections");
+        readiness.close();
         self.acceptors.shutdown().await;
-        let everyone = timeout(self.settings.grace + CUT_MARGIN, self.all_workers()).await;
+        let everyone = timeout(self.settings.grace + CUT_MARGIN, self.everyone()).await;
         everyone.unwrap_or(Drained::Cut)
+    }
+
+    async fn everyone(&mut self) -> Drained {
+        let drained = self.all_workers().await;
+        // What is held when no worker is left are calls beside the admin pages: few, and soon answered.
+        while self.in_flight.count() > 0 {
+            sleep(REST_PAUSE).await;
+        }
+        drained
     }
 
     async fn all_workers(&mut self) -> Drained {
@@ -251,3 +271,5 @@ fn lost_worker(ended: Option<&Result<Option<Ended>, JoinError>>) -> io::Error {
 
 /// What a worker gets on top of the grace period to cut its connections and end.
 const CUT_MARGIN: Duration = Duration::from_millis(500);
+/// Between two looks at the calls that are left.
+const REST_PAUSE: Duration = Duration::from_millis(10);

@@ -33,11 +33,21 @@ impl Readiness {
         self.set(DRAINING, ServingStatus::NotServing).await;
     }
 
+    /// Draining, and new calls are refused.
+    pub(super) fn close(&self) {
+        self.state.store(CLOSED, Ordering::Relaxed);
+    }
+
+    /// Whether new calls are refused.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == CLOSED
+    }
+
     /// Why not, if not.
     pub(super) fn not_ready_reason(&self) -> Option<&'static str> {
         match self.state.load(Ordering::Relaxed) {
             READY => None,
-            DRAINING => Some("draining"),
+            DRAINING | CLOSED => Some("draining"),
             _ => Some("starting"),
         }
     }
@@ -56,3 +66,4 @@ const HEALTH_SERVICES: [&str; 2] = ["", "bidgate.v1.BidGateService"];
 const STARTING: u8 = 0;
 const READY: u8 = 1;
 const DRAINING: u8 = 2;
+const CLOSED: u8 = 3;

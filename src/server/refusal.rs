@@ -2,6 +2,7 @@
 
 use tonic::Status;
 
+use crate::metrics::Recorder;
 use crate::wire::WireError;
 
 /// Why a call, or a stream, ends without a verdict.
@@ -32,6 +33,24 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    /// Counts it.
+    pub(super) fn count(self, recorder: &Recorder) {
+        match self {
+            Self::Shed => recorder.shed(),
+            Self::TooLarge { .. } => recorder.too_large(),
+            Self::Argument(WireError::Malformed) => recorder.malformed_message(),
+            Self::Argument(WireError::AgentId | WireError::Tool) => recorder.invalid_argument(),
+            Self::Compressed
+            | Self::BadPrefix
+            | Self::NoMessage
+            | Self::SecondMessage
+            | Self::Truncated
+            | Self::Gone
+            | Self::Slow
+            | Self::Draining => {}
+        }
+    }
+
     /// The status that the caller sees.
     pub(super) fn status(self) -> Status {
         match self {

@@ -20,6 +20,8 @@ pub struct Settings {
     pub unix_mode: u32,
     /// Where the admin pages are served.
     pub admin: SocketAddr,
+    /// Whether calls are also answered as JSON, where the admin pages are.
+    pub rest: bool,
     /// Bytes of one received message, at most.
     pub max_message_bytes: usize,
     /// Calls and stream messages held at a time, at most.
@@ -46,6 +48,7 @@ impl From<Config> for Settings {
             listen: config.listen,
             unix_mode: config.unix_mode,
             admin: config.admin,
+            rest: config.rest,
             max_message_bytes: config.max_message_bytes,
             max_in_flight: config.max_in_flight,
             max_connections: config.max_connections,

@@ -107,7 +107,7 @@ impl StreamReplies {
         match Call::decode(message) {
             Ok(call) => judge.append_reply(&call, &arrival, &self.worker.recorder),
             Err((error, correlation_id)) => {
-                self.worker.count(Refusal::Argument(error));
+                Refusal::Argument(error).count(&self.worker.recorder);
                 judge.append_refusal(error, correlation_id, &arrival);
             }
         }

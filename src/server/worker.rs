@@ -21,7 +21,6 @@ use super::refusal::Refusal;
 use super::routes::Routes;
 use super::settings::Settings;
 use crate::metrics::Recorder;
-use crate::wire::WireError;
 
 /// What a worker is built from, on its own thread.
 #[derive(Debug)]
@@ -125,29 +124,9 @@ impl Worker {
         }
     }
 
-    /// Counts a refusal.
-    pub(super) fn count(&self, refusal: Refusal) {
-        match refusal {
-            Refusal::Shed => self.recorder.shed(),
-            Refusal::TooLarge { .. } => self.recorder.too_large(),
-            Refusal::Argument(WireError::Malformed) => self.recorder.malformed_message(),
-            Refusal::Argument(WireError::AgentId | WireError::Tool) => {
-                self.recorder.invalid_argument();
-            }
-            Refusal::Compressed
-            | Refusal::BadPrefix
-            | Refusal::NoMessage
-            | Refusal::SecondMessage
-            | Refusal::Truncated
-            | Refusal::Gone
-            | Refusal::Slow
-            | Refusal::Draining => {}
-        }
-    }
-
     /// Counts a refusal and says it to the caller.
     pub(super) fn refuse(&self, refusal: Refusal) -> tonic::Status {
-        self.count(refusal);
+        refusal.count(&self.recorder);
         refusal.status()
     }
 }

@@ -80,7 +80,8 @@ impl<'a> Call<'a> {
                 (7, Value::Varint(value)) => self.tmax_ms = Some(low_half(value)),
                 (8, Value::Fixed64(bits)) => self.latency_ms = Some(f64::from_bits(bits)),
                 (9, Value::Varint(value)) => self.correlation_id = value,
-                (1..=9, _) => return None,
+                (10, Value::Varint(value)) => self.want_filtered_response = value != 0,
+                (1..=10, _) => return None,
                 _ => {}
             }
         }
@@ -173,10 +174,11 @@ mod tests {
             bid_request in prop::collection::vec(any::<u8>(), 0..300), bid_response in prop::collection::vec(any::<u8>(), 0..300),
             started_at_unix_us in any::<Option<u64>>(), elapsed_us in any::<Option<u64>>(), tmax_ms in any::<Option<u32>>(),
             latency_ms in prop::option::of(-1e9..1e9), correlation_id in any::<u64>(),
+            want_filtered_response in any::<bool>(),
         ) -> EvaluateRequest {
             EvaluateRequest {
                 agent_id, tool, bid_request: bid_request.into(), bid_response: bid_response.into(),
-                started_at_unix_us, elapsed_us, tmax_ms, latency_ms, correlation_id,
+                started_at_unix_us, elapsed_us, tmax_ms, latency_ms, correlation_id, want_filtered_response,
             }
         }
     }
@@ -200,6 +202,7 @@ mod tests {
                     bid_request: call.bid_request.to_vec().into(), bid_response: call.bid_response.to_vec().into(),
                     started_at_unix_us: call.started_at_unix_us, elapsed_us: call.elapsed_us, tmax_ms: call.tmax_ms,
                     latency_ms: call.latency_ms, correlation_id: call.correlation_id,
+                    want_filtered_response: call.want_filtered_response,
                 }, request);
             }
         }

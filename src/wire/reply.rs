@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use crate::evaluate::{Evaluation, all_notes};
+use crate::evaluate::{Evaluation, all_notes, primary};
 use crate::limits::{DETAIL_BYTES, ECHOED_ID_BYTES};
 use crate::openrtb::Text;
 use crate::policy::Policy;
@@ -40,6 +40,9 @@ impl Evaluation<'_> {
             message.message(12, |message| message.error(error));
         }
         message.string(13, self.policy.version().as_bytes());
+        if let Some(filtered) = self.filtered_response() {
+            message.message(14, |message| filtered.write(message.bytes));
+        }
     }
 }
 
@@ -100,6 +103,10 @@ impl Message<'_> {
         for finding in findings {
             self.message(6, |message| message.finding(evaluation, finding));
         }
+        if let Some(primary) = primary(findings) {
+            self.string(7, primary.reason.name().as_bytes());
+            self.codes([8, 9, 10, 11], primary.reason);
+        }
     }
 
     fn finding(&mut self, evaluation: &Evaluation<'_>, finding: &Finding) {
@@ -107,13 +114,22 @@ impl Message<'_> {
         self.string(1, gate.map_or(&[], |gate| gate.as_bytes()));
         self.string(2, finding.reason.name().as_bytes());
         self.detail(3, evaluation, finding.detail);
-        if !finding.note {
-            let loss = finding.reason.loss_reason();
-            self.number(4, loss.map_or(0, |loss| loss.code().into()));
-            let status = finding.reason.nonbid_status();
-            self.number(5, status.map_or(0, |status| status.code().into()));
-        }
         self.flag(6, finding.note);
+        if !finding.note {
+            self.codes([4, 5, 7, 8], finding.reason);
+        }
+    }
+
+    /// What exchanges call `reason`: loss reason, non-bid status, and the name of either, in these fields.
+    fn codes(&mut self, [loss, status, loss_name, status_name]: [u8; 4], reason: Reason) {
+        if let Some(reason) = reason.loss_reason() {
+            self.number(loss, reason.code().into());
+            self.string(loss_name, reason.name().as_bytes());
+        }
+        if let Some(reason) = reason.nonbid_status() {
+            self.number(status, reason.code().into());
+            self.string(status_name, reason.name().as_bytes());
+        }
     }
 
     fn detail(&mut self, field: u8, evaluation: &Evaluation<'_>, detail: Detail) {

@@ -46,8 +46,8 @@ x adomainVerify enforce failed adomain_placeholder #
 . bcatCompliance enforce aborted #
 
 BID ID IMPID GATE REASON DETAIL LOSS REASON NON-BID
-x 0/1 b-1013 2 adomainVerify adomain_placeholder example.com 6 Invalid Advertiser Domain 350
-x 1/0 b-1014 2 adomainVerify adomain_ip_address 10.0.0.7 6 Invalid Advertiser Domain 350
+x 0/1 b-1013 2 adomainVerify adomain_placeholder example.com 6 Invalid Advertiser Domain 350 Response Rejected - Invalid Creative
+x 1/0 b-1014 2 adomainVerify adomain_ip_address 10.0.0.7 6 Invalid Advertiser Domain 350 Response Rejected - Invalid Creative
 ";
         assert_eq!(without_measurements(&said.out), expected);
     }
@@ -238,12 +238,42 @@ x 1/0 b-1014 2 adomainVerify adomain_ip_address 10.0.0.7 6 Invalid Advertiser Do
     }
 
     #[test]
+    fn check_filtered_prints_what_may_go_and_nothing_else() {
+        let pair = Pair::new(
+            r#"{"id":"r","imp":[{"id":"1"}]}"#,
+            "{ \"seatbid\": [{ \"bid\": [\n  {},\n  {\"impid\":\"1\",\"price\":1,\"adomain\":[\"brand.com\"]}] }] }\n",
+        );
+        let said = pair.check(&["--filtered"]);
+        let left = "{ \"seatbid\": [{ \"bid\": [\n  {\"impid\":\"1\",\"price\":1,\"adomain\":[\"brand.com\"]}] }] }\n";
+        assert_eq!(
+            (said.code(), said.out.as_str(), said.err.as_str()),
+            (1, left, "")
+        );
+        let again = Pair::new(r#"{"id":"r","imp":[{"id":"1"}]}"#, left).check(&["--filtered"]);
+        assert_eq!((again.code(), again.out.as_str()), (0, left));
+
+        let malformed = Pair::new(r#"{"id":"r","imp":[{"id":"1"}]}"#, "[").check(&["--filtered"]);
+        assert_eq!(
+            (malformed.code(), malformed.out.as_str()),
+            (2, r#"{"id":"r","nbr":1}"#)
+        );
+        assert!(
+            malformed.err.contains("malformed_bid_response"),
+            "{}",
+            malformed.err
+        );
+        let reply = reply_from_json(&pair.check(&["--filtered", "--json"]).out);
+        assert_eq!(reply.filtered_response, left.as_bytes());
+    }
+
+    #[test]
     fn check_json_names_every_field_and_error_only_when_there_is_one() {
-        const ALWAYS: [&str; 12] = [
+        const ALWAYS: [&str; 13] = [
             "agentId",
             "bids",
             "correlationId",
             "evaluationId",
+            "filteredResponse",
             "gates",
             "nbr",
             "passed",

@@ -14,7 +14,9 @@ mod running;
 
 mod calls;
 mod connections;
+mod filtered;
 mod listeners;
 mod pages;
 mod reload;
+mod rest;
 mod shutdown;

@@ -121,6 +121,7 @@ pub(crate) fn settings() -> Settings {
         listen: vec![Listen::Tcp(LOOPBACK)],
         unix_mode: 0o660,
         admin: LOOPBACK,
+        rest: false,
         max_message_bytes: 1 << 20,
         max_in_flight: 1024,
         max_connections: 1024,

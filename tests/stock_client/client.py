@@ -87,6 +87,15 @@ def rejected_bid_is_named_with_its_codes(_channel, pb, stub):
     equal(stub.Evaluate(auction(pb, [LOST_BID]), timeout=DEADLINE_S).nbr, 1)
 
 
+def rejected_bid_is_cut_from_the_filtered_response(_channel, pb, stub):
+    reply = stub.Evaluate(auction(pb, [LOST_BID, GOOD_BID], want_filtered_response=True), timeout=DEADLINE_S)
+    equal(json.loads(reply.filtered_response), {"id": "r", "seatbid": [{"bid": [GOOD_BID]}]})
+    equal([(bid.primary_reason, bid.loss_reason_name) for bid in reply.bids], [("impid_unknown", "Invalid Bid Response")])
+    equal({gate.status for gate in reply.gates[2:]} & {pb.GATE_STATUS_ABORTED}, set())
+    reply = stub.Evaluate(auction(pb, [LOST_BID], want_filtered_response=True), timeout=DEADLINE_S)
+    equal(json.loads(reply.filtered_response), {"id": REQUEST["id"], "nbr": 1})
+
+
 def empty_response_is_a_no_bid(_channel, pb, stub):
     reply = stub.Evaluate(auction(pb, None), timeout=DEADLINE_S)
     equal((reply.verdict, reply.passed), (pb.VERDICT_NO_BID, True))
@@ -166,6 +175,7 @@ def equal(actual, expected):
 CHECKS = [
     clean_bid_passes,
     rejected_bid_is_named_with_its_codes,
+    rejected_bid_is_cut_from_the_filtered_response,
     empty_response_is_a_no_bid,
     late_auction_is_not_evaluated,
     malformed_response_is_answered_and_the_connection_lives_on,

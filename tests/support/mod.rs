@@ -70,6 +70,7 @@ impl Case {
             tmax_ms: self.timing.tmax_ms,
             latency_ms: None,
             correlation_id: 7,
+            want_filtered_response: false,
         }
     }
 
@@ -272,6 +273,11 @@ fn observe_bid(bid: &BidResult) -> Result<Vec<BidFinding>, Disagreement> {
     hold(
         bid.passed == bid.findings.iter().all(|finding| finding.note),
         "a bid passes when all findings are notes",
+    )?;
+    let failing = bid.findings.iter().find(|finding| !finding.note);
+    hold(
+        bid.primary_reason == failing.map_or("", |finding| finding.reason.as_str()),
+        "a bid's primary reason is that of its first finding that fails",
     )?;
     hold(
         bid.findings

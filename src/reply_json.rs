@@ -1,41 +1,62 @@
 //! Replies as proto JSON: camel-case names, enum names, 64-bit integers as strings, defaults included.
 
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, SerializeOptions};
+use std::fmt;
+
+use prost_reflect::{
+    DescriptorError, DescriptorPool, DynamicMessage, MessageDescriptor, SerializeOptions,
+};
 use serde::{Serialize, Serializer};
 
-use super::error::CliError;
 use crate::proto::DESCRIPTOR_SET;
 
 const REPLY: &str = "bidgate.v1.EvaluateResponse";
 
 /// Reads encoded replies by the compiled contract.
 #[derive(Debug)]
-pub(super) struct ReplyReader(MessageDescriptor);
+pub(crate) struct ReplyReader(MessageDescriptor);
 
 impl ReplyReader {
-    pub(super) fn new() -> Result<Self, CliError> {
-        let pool = DescriptorPool::decode(DESCRIPTOR_SET)
-            .map_err(|cause| CliError::Contract(cause.into()))?;
-        let reply = pool
-            .get_message_by_name(REPLY)
-            .ok_or_else(|| CliError::Contract(REPLY.into()))?;
-        Ok(Self(reply))
+    /// # Errors
+    /// When the compiled contract is not usable.
+    pub(crate) fn new() -> Result<Self, ContractError> {
+        let pool = DescriptorPool::decode(DESCRIPTOR_SET).map_err(ContractError::Descriptors)?;
+        pool.get_message_by_name(REPLY)
+            .map(Self)
+            .ok_or(ContractError::NoReply)
     }
 
     /// An encoded reply, ready to be written as JSON.
     ///
     /// # Errors
     /// When engine and contract disagree.
-    pub(super) fn read(&self, encoded: &[u8]) -> Result<ReplyJson, CliError> {
-        DynamicMessage::decode(self.0.clone(), encoded)
-            .map(ReplyJson)
-            .map_err(CliError::Reply)
+    pub(crate) fn read(&self, encoded: &[u8]) -> Result<ReplyJson, prost::DecodeError> {
+        DynamicMessage::decode(self.0.clone(), encoded).map(ReplyJson)
     }
 }
 
+/// Why the compiled contract is not usable.
+#[derive(Debug)]
+pub enum ContractError {
+    /// It is no set of descriptors.
+    Descriptors(DescriptorError),
+    /// It has no reply.
+    NoReply,
+}
+
+impl fmt::Display for ContractError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Descriptors(cause) => cause.fmt(f),
+            Self::NoReply => write!(f, "no message {REPLY}"),
+        }
+    }
+}
+
+impl std::error::Error for ContractError {}
+
 /// A reply that serializes as proto JSON. Fields with presence (`error`, `timestamp`) appear when set, all others always.
 #[derive(Debug)]
-pub(super) struct ReplyJson(DynamicMessage);
+pub(crate) struct ReplyJson(DynamicMessage);
 
 impl Serialize for ReplyJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
