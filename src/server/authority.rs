@@ -15,8 +15,8 @@
 //!   static table, or spelled out, as the C core does.
 //! - What is not understood passes as it is, and HTTP/2 judges it. So do a value in Huffman code and a name from the
 //!   dynamic table: the C core writes neither.
-//! - Payloads of frames without headers are stepped over. The state is a few words, and each byte of a header block
-//!   takes one step from [`Field`] to [`Field`].
+//! - Payloads of frames without headers are stepped over, and so are values of other fields. The state is a few words,
+//!   and every other byte of a header block takes one step from [`Field`] to [`Field`].
 
 use super::socket::PREFACE;
 
@@ -52,9 +52,7 @@ impl AuthorityMask {
             Frame::Head(head) => part.iter().for_each(|byte| head.push(*byte)),
             Frame::HeaderBlock { left, .. } => {
                 *left -= part.len();
-                for byte in part {
-                    self.field = self.field.step(byte);
-                }
+                self.field = self.field.through(part);
             }
             Frame::Opaque(left) => *left -= part.len(),
         }
@@ -174,6 +172,28 @@ enum Field {
 }
 
 impl Field {
+    /// The state after these bytes; masks those that belong to an authority.
+    fn through(mut self, mut block: &mut [u8]) -> Self {
+        while let Some((byte, later)) = block.split_first_mut() {
+            self = self.step(byte);
+            let (past, next) = self.past_value(later.len());
+            self = next;
+            block = later.get_mut(past..).unwrap_or_default();
+        }
+        self
+    }
+
+    /// How many of the next bytes belong to a value that is of no interest, and the state after them. Most bytes do.
+    fn past_value(self, available: usize) -> (usize, Self) {
+        match self {
+            Self::Text(Text::Value, left) => {
+                let past = left.min(available);
+                (past, Text::Value.with_left(left - past))
+            }
+            _ => (0, self),
+        }
+    }
+
     /// The state after this byte; masks the byte if it belongs to an authority.
     fn step(self, byte: &mut u8) -> Self {
         let goes_on = *byte & 0x80 != 0;
