@@ -137,9 +137,7 @@ impl Head {
     /// none meanwhile.
     fn payload(&self) -> Frame {
         let [high, middle, low, kind, _, _, _, _, _, pad_length, ..] = self.bytes;
-        let length = [high, middle, low]
-            .iter()
-            .fold(0, |length, byte| (length << 8) | usize::from(*byte));
+        let length = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
         let left = length.saturating_sub(self.bytes_before_block());
         let padding = left.min(usize::from(self.has(PADDED)) * usize::from(pad_length));
         match kind {
@@ -172,26 +170,18 @@ enum Field {
 }
 
 impl Field {
-    /// The state after these bytes; masks those that belong to an authority.
+    /// The state after these bytes; masks those that belong to an authority. Most belong to values of no interest.
     fn through(mut self, mut block: &mut [u8]) -> Self {
         while let Some((byte, later)) = block.split_first_mut() {
             self = self.step(byte);
-            let (past, next) = self.past_value(later.len());
-            self = next;
-            block = later.get_mut(past..).unwrap_or_default();
+            block = later;
+            if let Self::Text(Text::Value, left) = self {
+                let past = left.min(block.len());
+                self = Text::Value.with_left(left - past);
+                block = block.get_mut(past..).unwrap_or_default();
+            }
         }
         self
-    }
-
-    /// How many of the next bytes belong to a value that is of no interest, and the state after them. Most bytes do.
-    fn past_value(self, available: usize) -> (usize, Self) {
-        match self {
-            Self::Text(Text::Value, left) => {
-                let past = left.min(available);
-                (past, Text::Value.with_left(left - past))
-            }
-            _ => (0, self),
-        }
     }
 
     /// The state after this byte; masks the byte if it belongs to an authority.
@@ -270,9 +260,7 @@ impl Text {
 
     fn after(self, byte: &mut u8) -> Self {
         match self {
-            Self::Name(missing) => {
-                Self::Name(missing.and_then(|missing| missing.strip_prefix(&[*byte])))
-            }
+            Self::Name(rest) => Self::Name(rest.and_then(|rest| rest.strip_prefix(&[*byte]))),
             Self::Value => self,
             Self::Authority => {
                 mask(byte);
@@ -442,22 +430,20 @@ mod tests {
         }
         for cut in 0..sent.len() {
             let (first, second) = sent.split_at(cut);
-            assert_eq!(
-                masked([first, second].into_iter()),
-                expected,
-                "cut at {cut}"
-            );
+            let reads = [first, second].into_iter();
+            assert_eq!(masked(reads), expected, "cut at {cut}");
         }
     }
 
     fn masked<'a>(reads: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
         let mut mask = AuthorityMask::new();
-        let masked = reads.flat_map(|read| {
-            let mut read = read.to_vec();
-            mask.apply(&mut read);
-            read
-        });
-        masked.collect()
+        let mut bytes = Vec::new();
+        for read in reads {
+            let start = bytes.len();
+            bytes.extend_from_slice(read);
+            mask.apply(&mut bytes[start..]);
+        }
+        bytes
     }
 
     /// A connection with this block on one stream, and other frames around it in which there are bytes like headers.
@@ -484,12 +470,9 @@ mod tests {
     }
 
     fn literal(name: &[u8], value: &str) -> Vec<u8> {
-        let len = match u8::try_from(value.len()) {
-            Ok(len @ ..0x7f) => vec![len],
-            _ => {
-                assert_eq!(value.len(), 270);
-                vec![0x7f, 0x8f, 0x01]
-            }
+        let len = match value.len() {
+            270 => vec![0x7f, 0x8f, 0x01],
+            len => vec![u8::try_from(len).unwrap()],
         };
         [name, &len, value.as_bytes()].concat()
     }

@@ -27,6 +27,7 @@ mod files;
 mod in_flight;
 mod judge;
 mod reader;
+mod received;
 mod refusal;
 mod reply;
 mod routes;
