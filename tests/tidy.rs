@@ -32,6 +32,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// Crates that touch sockets, threads, logs or the time; the engine does without.
 const EDGE_CRATES: &[&str] = &[
+    "h2",
     "hyper",
     "tokio",
     "tonic",

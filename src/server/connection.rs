@@ -1,17 +1,16 @@
 //! One connection: HTTP/2 with prior knowledge, from its preface to its last stream.
 
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use h2::RecvStream;
+use h2::server::{Builder, Connection, SendResponse};
 use http::Request;
-use hyper::body::Incoming;
-use hyper::rt::Executor;
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{self, AsyncReadExt as _};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::acceptor::Accepted;
@@ -34,7 +33,11 @@ pub(super) async fn serve(worker: Rc<Worker>, accepted: Accepted) {
         () = drain.begun() => return,
     };
     match socket {
-        Ok(Ok(socket)) => calls(worker, socket, drain).await,
+        Ok(Ok(socket)) => {
+            if let Err(error) = calls(worker, socket, drain).await {
+                tracing::debug!(%error, "connection ended");
+            }
+        }
         Ok(Err(error)) => tracing::debug!(%error, "not an HTTP/2 connection"),
         Err(_elapsed) => tracing::debug!("no HTTP/2 preface in time"),
     }
@@ -60,57 +63,63 @@ async fn open(socket: &mut Socket) -> io::Result<()> {
     Ok(())
 }
 
-async fn calls(worker: Rc<Worker>, socket: Socket, mut drain: DrainWatch) {
-    let http2 = http2_of(&socket);
-    let service = service_fn(move |request: Request<Incoming>| {
-        let worker = Rc::clone(&worker);
-        async move { Ok::<_, Infallible>(service::answer(worker, request).await) }
-    });
-    let mut connection = std::pin::pin!(http2.serve_connection(TokioIo::new(socket), service));
+/// Calls are taken and answered by turns. What a turn has sent is written when HTTP/2 is asked for the next, all in one.
+async fn calls(worker: Rc<Worker>, socket: Socket, mut drain: DrainWatch) -> Result<(), h2::Error> {
+    let mut http2 = http2().handshake(socket).await?;
+    let mut turn = Vec::with_capacity(TURN_CALLS);
     let mut told = false;
-    let end = poll_fn(|cx| {
-        if !told && drain.poll(cx) {
-            told = true;
-            connection.as_mut().graceful_shutdown();
+    loop {
+        let open = poll_fn(|cx| {
+            if !told && drain.poll(cx) {
+                told = true;
+                http2.graceful_shutdown();
+            }
+            poll_turn(&mut http2, &mut turn, cx)
+        });
+        if !open.await? {
+            return Ok(());
         }
-        connection.as_mut().poll(cx)
-    });
-    if let Err(error) = end.await {
-        tracing::debug!(%error, "connection ended");
+        let full = turn.len() == TURN_CALLS;
+        for (request, response) in turn.drain(..) {
+            service::answer(&worker, request, response);
+        }
+        if full {
+            yield_now().await;
+        }
     }
 }
 
-fn http2_of(socket: &Socket) -> http2::Builder<LocalExecutor> {
-    let mut http2 = http2::Builder::new(LocalExecutor);
+/// Fills the turn with calls that have arrived, one at least. False at the end of the connection.
+fn poll_turn(
+    http2: &mut Connection<Socket, Bytes>,
+    turn: &mut Vec<Call>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<bool, h2::Error>> {
+    while turn.len() < TURN_CALLS {
+        match http2.poll_accept(cx) {
+            Poll::Ready(Some(call)) => turn.push(call?),
+            Poll::Ready(None) => return Poll::Ready(Ok(false)),
+            Poll::Pending if turn.is_empty() => return Poll::Pending,
+            Poll::Pending => break,
+        }
+    }
+    Poll::Ready(Ok(true))
+}
+
+/// A call whose head has arrived, and where its reply goes.
+type Call = (Request<RecvStream>, SendResponse<Bytes>);
+
+fn http2() -> Builder {
+    let mut http2 = Builder::new();
     http2
-        .timer(TokioTimer::new())
-        .auto_date_header(false)
         .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
         .max_pending_accept_reset_streams(MAX_CANCELLED_CALLS)
         .max_header_list_size(MAX_HEADER_LIST_BYTES)
         .max_frame_size(MAX_FRAME_BYTES)
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_send_buf_size(SEND_BUFFER_BYTES);
-    if socket.is_tcp() {
-        http2
-            .keep_alive_interval(KEEP_ALIVE_INTERVAL)
-            .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
-    }
+        .max_send_buffer_size(SEND_BUFFER_BYTES);
     http2
-}
-
-/// Runs the calls of a connection on the worker of the connection.
-#[derive(Clone, Copy, Debug)]
-struct LocalExecutor;
-
-impl<F> Executor<F> for LocalExecutor
-where
-    F: Future<Output = ()> + 'static,
-{
-    fn execute(&self, future: F) {
-        drop(tokio::task::spawn_local(future));
-    }
 }
 
 /// A caller that has connected sends the preface at once.
@@ -130,9 +139,8 @@ const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 /// Reply bytes that HTTP/2 holds for one stream while its caller does not read them.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
-/// A dead peer on TCP is found after interval and timeout. The kernel tells of one on a Unix socket.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Calls answered before other connections of the worker have their turn.
+const TURN_CALLS: usize = 32;
 
 const _: () = assert!(STREAM_WINDOW_BYTES < CONNECTION_WINDOW_BYTES);
 const _: () = assert!(MAX_FRAME_BYTES <= STREAM_WINDOW_BYTES);

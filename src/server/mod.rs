@@ -30,6 +30,7 @@ mod in_flight;
 mod judge;
 mod living;
 mod reader;
+mod received;
 mod refusal;
 mod reply;
 mod routes;

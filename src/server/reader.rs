@@ -1,7 +1,6 @@
 //! Messages out of the body of a call (gRPC over HTTP/2, `Length-Prefixed-Message`).
 
 use std::fmt;
-use std::future::poll_fn;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -36,11 +35,6 @@ where
     }
 
     /// The next message; none at the end of the caller's side.
-    pub(super) async fn message(&mut self) -> Option<Result<Bytes, Refusal>> {
-        poll_fn(|cx| self.poll_message(cx)).await
-    }
-
-    /// See [`Self::message`].
     pub(super) fn poll_message(
         &mut self,
         cx: &mut Context<'_>,

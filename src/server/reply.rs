@@ -1,123 +1,138 @@
-//! Bodies of replies.
+//! Replies, out to the caller.
 
+use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use h2::server::SendResponse;
+use h2::{Reason, SendStream};
+use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::{Body, Frame};
+use tokio::task::spawn_local;
 use tonic::Status;
 
-use super::drain::DrainWatch;
-use super::refusal::Refusal;
-use super::stream::StreamReplies;
+/// Where the reply to one call goes. Without one, dropping it resets the stream.
+///
+/// Sending fails only when the caller has gone, and then there is nobody to tell.
+pub(super) struct Responder(SendResponse<Bytes>);
 
-/// The body of a reply: messages and, last, the status in the trailers.
-#[derive(Debug, Default)]
-pub(super) enum ReplyBody {
-    /// Nothing more: the status stands in the headers.
-    #[default]
-    Ended,
-    /// One message to come.
-    Unary { message: Bytes },
-    /// One message with HTTP/2, which asks for the trailers when it has taken it.
-    UnarySent,
-    /// The replies of a stream.
-    Stream(Box<StreamReplies>),
-    /// The reply of a service of tonic's.
-    Routed {
-        body: tonic::body::Body,
-        drain: DrainWatch,
-    },
-}
-
-type Polled = Poll<Option<Result<Frame<Bytes>, Status>>>;
-
-impl ReplyBody {
-    pub(super) fn unary(message: Bytes) -> Self {
-        Self::Unary { message }
+impl Responder {
+    pub(super) fn new(response: SendResponse<Bytes>) -> Self {
+        Self(response)
     }
 
-    pub(super) fn routed(body: tonic::body::Body, drain: DrainWatch) -> Self {
-        Self::Routed { body, drain }
+    /// A reply that is no more than its head.
+    pub(super) fn head(mut self, head: Response<()>) {
+        self.0.send_response(head, true).ok();
     }
 
-    /// A stream of health or reflection may be idle for hours; a drain ends it.
-    fn poll_routed(
-        body: &mut tonic::body::Body,
-        drain: &mut DrainWatch,
-        cx: &mut Context<'_>,
-    ) -> Polled {
-        match Pin::new(body).poll_frame(cx) {
-            Poll::Pending if drain.poll(cx) => ready_trailers(&Refusal::Draining.status()),
-            polled @ (Poll::Ready(_) | Poll::Pending) => polled,
+    /// A call that ends without a message.
+    pub(super) fn status(self, status: Status) {
+        self.head(status.into_http());
+    }
+
+    /// The one message of a call that ends well.
+    pub(super) fn message(mut self, message: Bytes) {
+        if let Ok(mut stream) = self.0.send_response(grpc_head(), false)
+            && stream.send_data(message, false).is_ok()
+        {
+            stream.send_trailers(ok_trailers()).ok();
+        }
+    }
+
+    /// Replies that come by and by.
+    pub(super) fn replies<B>(self, replies: B)
+    where
+        B: Body<Data = Bytes> + Unpin + 'static,
+    {
+        self.response(grpc_head().map(|()| replies));
+    }
+
+    /// A head, and whatever follows.
+    pub(super) fn response<B>(mut self, response: Response<B>)
+    where
+        B: Body<Data = Bytes> + Unpin + 'static,
+    {
+        let (head, body) = response.into_parts();
+        let head = Response::from_parts(head, ());
+        if body.is_end_stream() {
+            self.head(head);
+        } else if let Ok(stream) = self.0.send_response(head, false) {
+            drop(spawn_local(async { send_body(body, stream).await.ok() }));
         }
     }
 }
 
-impl Body for ReplyBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
-        let this = self.get_mut();
-        match std::mem::take(this) {
-            Self::Ended => Poll::Ready(None),
-            Self::Unary { message } => {
-                *this = Self::UnarySent;
-                Poll::Ready(Some(Ok(Frame::data(message))))
-            }
-            Self::UnarySent => Poll::Ready(Some(Ok(Frame::trailers(ok_trailers())))),
-            Self::Stream(mut replies) => {
-                let polled = replies.poll_frame(cx);
-                if !ends(&polled) {
-                    *this = Self::Stream(replies);
-                }
-                polled
-            }
-            Self::Routed {
-                mut body,
-                mut drain,
-            } => {
-                let polled = Self::poll_routed(&mut body, &mut drain, cx);
-                if !ends(&polled) {
-                    *this = Self::Routed { body, drain };
-                }
-                polled
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Ended => true,
-            Self::Routed { body, .. } => body.is_end_stream(),
-            Self::Unary { .. } | Self::UnarySent | Self::Stream(_) => false,
-        }
+impl fmt::Debug for Responder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responder").finish_non_exhaustive()
     }
 }
 
-/// Trailers, an error and the end are the last of a body.
-fn ends(polled: &Polled) -> bool {
-    match polled {
-        Poll::Ready(Some(Ok(frame))) => frame.is_trailers(),
-        Poll::Ready(Some(Err(_)) | None) => true,
-        Poll::Pending => false,
+/// Sends a body. It is asked for more only while its caller has room.
+async fn send_body<B>(mut body: B, mut stream: SendStream<Bytes>) -> Result<(), h2::Error>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    while let Some(frame) = poll_fn(|cx| poll_next(&mut body, &mut stream, cx)).await? {
+        match frame.into_data() {
+            Ok(data) => {
+                room(&mut stream).await?;
+                stream.send_data(data, false)?;
+            }
+            Err(frame) => return stream.send_trailers(frame.into_trailers().unwrap_or_default()),
+        }
     }
+    stream.send_data(Bytes::new(), true)
 }
 
-/// The trailers that say how a call ended.
-pub(super) fn ready_trailers(status: &Status) -> Polled {
+/// The next frame of the body, unless the caller cancels meanwhile.
+fn poll_next<B>(
+    body: &mut B,
+    stream: &mut SendStream<Bytes>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Option<Frame<Bytes>>, h2::Error>>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    if let Poll::Ready(cancelled) = stream.poll_reset(cx) {
+        return Poll::Ready(Err(cancelled.map_or_else(|error| error, h2::Error::from)));
+    }
+    let frame = ready!(Pin::new(body).poll_frame(cx)).transpose();
+    Poll::Ready(frame.map_err(|_broken| {
+        stream.send_reset(Reason::INTERNAL_ERROR);
+        Reason::INTERNAL_ERROR.into()
+    }))
+}
+
+/// Waits until the caller takes a byte more: the rest of what is sent waits in HTTP/2.
+async fn room(stream: &mut SendStream<Bytes>) -> Result<(), h2::Error> {
+    stream.reserve_capacity(1);
+    while stream.capacity() == 0 {
+        let more = poll_fn(|cx| stream.poll_capacity(cx)).await;
+        more.ok_or(Reason::CANCEL)??;
+    }
+    Ok(())
+}
+
+/// The trailers that say how a stream ended.
+pub(super) fn trailers(status: &Status) -> Result<HeaderMap, Status> {
     let mut trailers = HeaderMap::new();
-    Poll::Ready(Some(
-        status
-            .add_header(&mut trailers)
-            .map(|()| Frame::trailers(trailers)),
-    ))
+    status.add_header(&mut trailers)?;
+    Ok(trailers)
 }
 
 fn ok_trailers() -> HeaderMap {
     let mut trailers = HeaderMap::with_capacity(1);
     trailers.insert(Status::GRPC_STATUS, HeaderValue::from_static("0"));
     trailers
+}
+
+fn grpc_head() -> Response<()> {
+    let mut head = Response::new(());
+    head.headers_mut()
+        .insert(header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
+    head
 }

@@ -3,8 +3,14 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Frame;
+use tokio::task::spawn_local;
+use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic_health::pb::health_server::HealthServer;
@@ -12,7 +18,56 @@ use tonic_health::server::{HealthReporter, HealthService};
 use tonic_reflection::server::{Builder, Error};
 use tower_service::Service;
 
+use super::drain::DrainWatch;
+use super::received::Received;
+use super::refusal::Refusal;
+use super::reply::{Responder, trailers};
+use super::worker::Worker;
 use crate::proto::DESCRIPTOR_SET;
+
+/// Answers a call of one of these services, by a task of its own.
+pub(super) fn answer(worker: &Rc<Worker>, request: Request<Received>, responder: Responder) {
+    let Some(route) = worker.routes.find(request.uri().path()) else {
+        return responder.status(Status::unimplemented("no such method"));
+    };
+    let answer = route(request.map(Body::new));
+    let drain = worker.drain.watch();
+    drop(spawn_local(async {
+        let response = answer.await;
+        responder.response(response.map(|body| Routed { body, drain }));
+    }));
+}
+
+/// A reply of one of these services.
+#[derive(Debug)]
+struct Routed {
+    body: Body,
+    drain: DrainWatch,
+}
+
+impl http_body::Body for Routed {
+    type Data = Bytes;
+    type Error = Status;
+
+    /// A stream of health or reflection may be idle for hours; a drain ends it.
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.body).poll_frame(cx) {
+            Poll::Pending if this.drain.poll(cx) => {
+                let trailers = trailers(&Refusal::Draining.status());
+                Poll::Ready(Some(trailers.map(Frame::trailers)))
+            }
+            polled @ (Poll::Ready(_) | Poll::Pending) => polled,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+}
 
 /// Services by the first part of the path.
 pub(super) struct Routes(Vec<(&'static str, Route)>);
@@ -42,7 +97,7 @@ impl Routes {
         ]))
     }
 
-    pub(super) fn find(&self, path: &str) -> Option<&Route> {
+    fn find(&self, path: &str) -> Option<&Route> {
         let (service, _method) = path.strip_prefix('/')?.split_once('/')?;
         self.0
             .iter()

@@ -5,43 +5,36 @@
 
 use std::rc::Rc;
 
+use bytes::Bytes;
+use h2::RecvStream;
+use h2::server::SendResponse;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
-use tonic::Status;
 
+use super::received::Received;
 use super::refusal::Refusal;
-use super::reply::ReplyBody;
+use super::reply::Responder;
 use super::worker::Worker;
-use super::{stream, unary};
+use super::{routes, stream, unary};
 
 /// Answers one call.
-pub(super) async fn answer(worker: Rc<Worker>, request: Request<Incoming>) -> Response<ReplyBody> {
+pub(super) fn answer(
+    worker: &Rc<Worker>,
+    request: Request<RecvStream>,
+    response: SendResponse<Bytes>,
+) {
+    let request = request.map(Received);
+    let responder = Responder::new(response);
     if !is_grpc(&request) {
-        return not_grpc();
+        return responder.head(not_grpc());
     }
     match request.uri().path() {
-        EVALUATE if !is_compressed(&request) => unary::answer(worker, request.into_body()).await,
-        EVALUATE_STREAM if !is_compressed(&request) => stream::answer(worker, request.into_body()),
-        EVALUATE | EVALUATE_STREAM => compressed(&worker),
-        path => match worker.routes.find(path) {
-            Some(route) => {
-                let drain = worker.drain.watch();
-                route(request.map(tonic::body::Body::new))
-                    .await
-                    .map(|body| ReplyBody::routed(body, drain))
-            }
-            None => Status::unimplemented("no such method").into_http(),
-        },
+        EVALUATE | EVALUATE_STREAM if is_compressed(&request) => {
+            responder.head(compressed(worker));
+        }
+        EVALUATE => unary::answer(worker, request.into_body(), responder),
+        EVALUATE_STREAM => stream::answer(worker, request.into_body(), responder),
+        _ => routes::answer(worker, request, responder),
     }
-}
-
-/// The head of a gRPC reply.
-pub(super) fn reply(body: ReplyBody) -> Response<ReplyBody> {
-    let mut response = Response::new(body);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
-    response
 }
 
 fn is_grpc<B>(request: &Request<B>) -> bool {
@@ -55,8 +48,8 @@ fn is_grpc<B>(request: &Request<B>) -> bool {
 }
 
 /// gRPC over HTTP/2: what is not gRPC is answered in HTTP.
-fn not_grpc() -> Response<ReplyBody> {
-    let mut response = Response::new(ReplyBody::default());
+fn not_grpc() -> Response<()> {
+    let mut response = Response::new(());
     *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
     response
 }
@@ -69,8 +62,8 @@ fn is_compressed<B>(request: &Request<B>) -> bool {
         .is_some_and(|encoding| encoding != "identity")
 }
 
-fn compressed(worker: &Worker) -> Response<ReplyBody> {
-    let mut response: Response<ReplyBody> = worker.refuse(Refusal::Compressed).into_http();
+fn compressed(worker: &Worker) -> Response<()> {
+    let mut response: Response<()> = worker.refuse(Refusal::Compressed).into_http();
     response
         .headers_mut()
         .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));

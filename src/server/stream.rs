@@ -9,9 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::Response;
-use http_body::Frame;
-use hyper::body::Incoming;
+use http_body::{Body, Frame};
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
@@ -20,30 +18,30 @@ use super::drain::DrainWatch;
 use super::in_flight::Slot;
 use super::judge::Judge;
 use super::reader::MessageReader;
+use super::received::Received;
 use super::refusal::Refusal;
-use super::reply::{ReplyBody, ready_trailers};
-use super::service::reply;
+use super::reply::{Responder, trailers};
 use super::unary::RECEIVE_TIMEOUT;
 use super::worker::Worker;
 use crate::evaluate::Call;
 
 /// Answers one call: the head at once, the replies as they come.
-pub(super) fn answer(worker: Rc<Worker>, body: Incoming) -> Response<ReplyBody> {
-    reply(ReplyBody::Stream(Box::new(StreamReplies {
+pub(super) fn answer(worker: &Rc<Worker>, body: Received, responder: Responder) {
+    responder.replies(StreamReplies {
         reader: MessageReader::new(body, worker.max_message_bytes),
         drain: worker.drain.watch(),
         partial: None,
         status: None,
         yielding: false,
-        worker,
-    })))
+        worker: Rc::clone(worker),
+    });
 }
 
 /// The replies of one stream.
 #[derive(Debug)]
-pub(super) struct StreamReplies {
+struct StreamReplies {
     worker: Rc<Worker>,
-    reader: MessageReader<Incoming>,
+    reader: MessageReader<Received>,
     drain: DrainWatch,
     /// There while part of a message is held.
     partial: Option<Partial>,
@@ -53,27 +51,36 @@ pub(super) struct StreamReplies {
     yielding: bool,
 }
 
-impl StreamReplies {
+impl Body for StreamReplies {
+    type Data = Bytes;
+    type Error = Status;
+
     /// The replies to all messages that have arrived, up to a full batch; or the trailers.
-    pub(super) fn poll_frame(
-        &mut self,
+    fn poll_frame(
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if std::mem::take(&mut self.yielding) {
+        let this = self.get_mut();
+        if std::mem::take(&mut this.yielding) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let replies = if self.status.is_none() {
-            self.judge_arrived(cx)
+        let replies = if this.status.is_none() {
+            this.judge_arrived(cx)
         } else {
             Bytes::new()
         };
         if !replies.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(replies))));
         }
-        self.status.as_ref().map_or(Poll::Pending, ready_trailers)
+        match &this.status {
+            Some(status) => Poll::Ready(Some(trailers(status).map(Frame::trailers))),
+            None => Poll::Pending,
+        }
     }
+}
 
+impl StreamReplies {
     fn judge_arrived(&mut self, cx: &mut Context<'_>) -> Bytes {
         let worker = Rc::clone(&self.worker);
         let mut judge = worker.judge.borrow_mut();

@@ -1,64 +1,86 @@
 //! `Evaluate`: one message, one reply.
 
 use std::future::poll_fn;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Response;
-use hyper::body::Incoming;
+use tokio::task::spawn_local;
 use tokio::time::timeout;
 
 use super::clock::Arrival;
 use super::in_flight::Slot;
 use super::reader::MessageReader;
+use super::received::Received;
 use super::refusal::Refusal;
-use super::reply::ReplyBody;
-use super::service::reply;
+use super::reply::Responder;
 use super::worker::Worker;
 use crate::evaluate::Call;
 
-/// Answers one call.
-pub(super) async fn answer(worker: Rc<Worker>, body: Incoming) -> Response<ReplyBody> {
-    match evaluate(&worker, body).await {
-        Ok(body) => reply(body),
-        Err(refusal) => worker.refuse(refusal).into_http(),
+/// Answers one call. Most have arrived whole and are answered at once; the others get a task and a timer.
+pub(super) fn answer(worker: &Rc<Worker>, body: Received, responder: Responder) {
+    let mut call = match UnaryCall::new(worker, body) {
+        Ok(call) => call,
+        Err(refusal) => return responder.status(worker.refuse(refusal)),
+    };
+    match call.poll_received(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(received) => call.answer(received, responder),
+        Poll::Pending => drop(spawn_local(call.receive(responder))),
     }
 }
 
-async fn evaluate(worker: &Rc<Worker>, body: Incoming) -> Result<ReplyBody, Refusal> {
-    let _slot = Slot::take(worker)?;
-    let (message, arrival) =
-        receive_in_time(MessageReader::new(body, worker.max_message_bytes)).await?;
-    let call = Call::decode(&message).map_err(|(error, _)| Refusal::Argument(error))?;
-    let reply = worker
-        .judge
-        .borrow_mut()
-        .reply(&call, &arrival, &worker.recorder);
-    Ok(ReplyBody::unary(reply))
+/// A call on its way in.
+#[derive(Debug)]
+struct UnaryCall {
+    worker: Rc<Worker>,
+    reader: MessageReader<Received>,
+    /// The one message, and when it was complete.
+    message: Option<(Bytes, Arrival)>,
+    #[expect(dead_code, reason = "held for its drop")]
+    slot: Slot,
 }
 
-/// A timer is set only for a call that does not arrive at once: most do.
-async fn receive_in_time(reader: MessageReader<Incoming>) -> Result<(Bytes, Arrival), Refusal> {
-    let mut received = pin!(receive(reader));
-    match poll_fn(|cx| Poll::Ready(received.as_mut().poll(cx))).await {
-        Poll::Ready(received) => received,
-        Poll::Pending => timeout(RECEIVE_TIMEOUT, received)
-            .await
-            .unwrap_or(Err(Refusal::Slow)),
+impl UnaryCall {
+    fn new(worker: &Rc<Worker>, body: Received) -> Result<Self, Refusal> {
+        Ok(Self {
+            slot: Slot::take(worker)?,
+            worker: Rc::clone(worker),
+            reader: MessageReader::new(body, worker.max_message_bytes),
+            message: None,
+        })
     }
-}
 
-/// The one message, when it was complete, and the end of the caller's side.
-async fn receive(mut reader: MessageReader<Incoming>) -> Result<(Bytes, Arrival), Refusal> {
-    let message = reader.message().await.ok_or(Refusal::NoMessage)??;
-    let arrival = Arrival::now();
-    match reader.message().await {
-        None => Ok((message, arrival)),
-        Some(Ok(_)) => Err(Refusal::SecondMessage),
-        Some(Err(refusal)) => Err(refusal),
+    async fn receive(mut self, responder: Responder) {
+        let received = timeout(RECEIVE_TIMEOUT, poll_fn(|cx| self.poll_received(cx))).await;
+        self.answer(received.unwrap_or(Err(Refusal::Slow)), responder);
+    }
+
+    /// The message, once the caller has ended its side.
+    fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Bytes, Arrival), Refusal>> {
+        loop {
+            let next = ready!(self.reader.poll_message(cx)).transpose();
+            match (next, self.message.take()) {
+                (Ok(Some(message)), None) => self.message = Some((message, Arrival::now())),
+                (Ok(None), Some(received)) => return Poll::Ready(Ok(received)),
+                (Ok(Some(_)), Some(_)) => return Poll::Ready(Err(Refusal::SecondMessage)),
+                (Ok(None), None) => return Poll::Ready(Err(Refusal::NoMessage)),
+                (Err(refusal), _) => return Poll::Ready(Err(refusal)),
+            }
+        }
+    }
+
+    fn answer(self, received: Result<(Bytes, Arrival), Refusal>, responder: Responder) {
+        match received.and_then(|(message, arrival)| self.judge(&message, &arrival)) {
+            Ok(reply) => responder.message(reply),
+            Err(refusal) => responder.status(self.worker.refuse(refusal)),
+        }
+    }
+
+    fn judge(&self, message: &Bytes, arrival: &Arrival) -> Result<Bytes, Refusal> {
+        let call = Call::decode(message).map_err(|(error, _)| Refusal::Argument(error))?;
+        let mut judge = self.worker.judge.borrow_mut();
+        Ok(judge.reply(&call, arrival, &self.worker.recorder))
     }
 }
 
