@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("verdict",  &["openrtb"]),
     ("auction",  &["openrtb"]),
     ("gate",     &["call", "document", "openrtb", "verdict", "auction"]),
-    ("policy",   &["limits", "document", "gate"]),
+    ("policy",   &["limits", "document", "openrtb", "gate"]),
     ("evaluate", &["limits", "call", "openrtb", "verdict", "auction", "gate", "policy"]),
     // Around it: bytes, counters and settings.
     ("wire",     &["limits", "call", "openrtb", "verdict", "policy", "evaluate"]),

@@ -11,7 +11,7 @@ pub use evaluation::Evaluation;
 pub(crate) use evaluation::all_notes;
 
 use crate::auction::{Auction, Joins};
-use crate::gate::Needles;
+use crate::gate::Memory;
 use crate::limits::Limits;
 use crate::openrtb::{BidRequest, BidResponse, TaxonomyTable};
 use crate::policy::Policy;
@@ -25,7 +25,7 @@ pub struct Evaluator {
     request: BidRequest,
     response: BidResponse,
     joins: Joins,
-    needles: Needles,
+    memory: Memory,
     outcomes: Vec<GateOutcome>,
     findings: Vec<Finding>,
 }
@@ -75,7 +75,7 @@ impl Evaluator {
         clock: &impl Clock,
     ) -> Result<Verdict, EvaluationError> {
         self.request
-            .read(call.bid_request, &self.limits)
+            .read(call.bid_request, &policy.wanted, &self.limits)
             .map_err(|fault| EvaluationError::unreadable(Payload::BidRequest, fault))?;
         let request = self.request.view(call.bid_request);
 
@@ -86,7 +86,7 @@ impl Evaluator {
         }
 
         self.response
-            .read(call.bid_response, &self.limits)
+            .read(call.bid_response, &policy.wanted, &self.limits)
             .map_err(|fault| EvaluationError::unreadable(Payload::BidResponse, fault))?;
         let response = self.response.view(call.bid_response);
         if response.bids().is_empty() {
@@ -94,7 +94,7 @@ impl Evaluator {
         }
 
         let auction = Auction::join(request, response, &mut self.joins);
-        Ok(run.gates(&auction, &mut self.findings, &mut self.needles))
+        Ok(run.gates(&auction, &mut self.findings, &mut self.memory))
     }
 }
 

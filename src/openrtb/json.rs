@@ -109,6 +109,15 @@ impl<'p> Reader<'p> {
     /// A key of `K` that stands twice is malformed: receivers disagree on which one counts (spec: contract §3).
     pub(crate) fn object<K: Key>(
         &mut self,
+        member: impl FnMut(&mut Self, K) -> Read<()>,
+    ) -> Read<bool> {
+        self.object_of(u64::MAX, member)
+    }
+
+    /// The same, as if `K` named those keys only of which the bit is in `wanted`.
+    pub(crate) fn object_of<K: Key>(
+        &mut self,
+        wanted: u64,
         mut member: impl FnMut(&mut Self, K) -> Read<()>,
     ) -> Read<bool> {
         if self.peek() != Some(b'{') {
@@ -119,9 +128,10 @@ impl<'p> Reader<'p> {
         let mut more = !self.take(b'}');
         while more {
             let start = self.at;
-            match self.key()? {
+            let key: Option<K> = self.key()?;
+            match key.filter(|key| key.bit() & wanted != 0) {
                 None => self.step()?,
-                Some(key) if seen & K::bit(key) != 0 => return Err(fault(What::KeyTwice, start)),
+                Some(key) if seen & key.bit() != 0 => return Err(fault(What::KeyTwice, start)),
                 Some(key) => {
                     seen |= key.bit();
                     member(self, key)?;

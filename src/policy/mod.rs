@@ -5,6 +5,7 @@ use std::fmt;
 use crate::document::{Document, Effective, Problems, Section};
 use crate::gate::{GATES, Gate, Row, TmaxGuard};
 use crate::limits::GATES_MAX;
+use crate::openrtb::{Fields, Wanted};
 
 /// Compiled rules: immutable, shared by all workers, replaced whole.
 pub struct Policy {
@@ -16,6 +17,8 @@ pub struct Policy {
     pub(crate) tmax_guard: Option<TmaxGuard>,
     /// The gates that judge bids, in the order in which they run.
     pub(crate) gates: Vec<Box<dyn Gate>>,
+    /// What they read of the payloads.
+    pub(crate) wanted: Wanted,
     names: Vec<&'static str>,
     effective: Effective,
     version: String,
@@ -36,7 +39,12 @@ impl Policy {
         let timeout_ms = section.integer("timeout_ms", 15, 1..=60_000);
         let mut compiling = Compiling::default();
         let gates: Vec<_> = std::iter::once(TmaxGuard::NAME)
-            .chain(GATES.iter().map(|row| row.name))
+            .chain(
+                GATES
+                    .iter()
+                    .filter(|row| row.by_default)
+                    .map(|row| row.name),
+            )
             .map(|name| ("name", name))
             .collect();
         section.list("gates", &gates, |gate| compiling.gate(gate));
@@ -53,6 +61,7 @@ impl Policy {
                 .into_iter()
                 .chain(compiling.gates.iter().map(|(row, _)| row.name))
                 .collect(),
+            wanted: Wanted::new(compiling.fields()),
             gates: compiling.gates.into_iter().map(|(_, gate)| gate).collect(),
             version: effective.digest(),
             effective,
@@ -88,7 +97,7 @@ impl Policy {
 }
 
 impl Default for Policy {
-    /// Every gate with its defaults, in the order of [`GATES`] behind [`TmaxGuard`].
+    /// Every gate of the default policy with its defaults, in the order of [`GATES`] behind [`TmaxGuard`].
     fn default() -> Self {
         Document::defaults(Self::compile)
     }
@@ -125,6 +134,12 @@ impl Compiling {
             Some(None) => self.tmax_guard = Some(TmaxGuard::compile(options)),
             Some(Some(row)) => self.gates.push((row, (row.compile)(options))),
         }
+    }
+
+    /// What the gates read beside what is always read.
+    fn fields(&self) -> Fields {
+        let fields = self.gates.iter().map(|(row, _)| row.fields);
+        fields.fold(Fields::NONE, Fields::or)
     }
 
     /// Whether the gate, none being tmaxGuard, is there already.
