@@ -57,7 +57,7 @@ mod tests {
     fn generated_auctions_reach_every_reason() {
         let (cases, mut runner) = (generate::case(), TestRunner::deterministic());
         let mut reached = BTreeSet::from([Reason::Timeout.name()]);
-        for _ in 0..2000 {
+        for _ in 0..4000 {
             let case = cases.new_tree(&mut runner).unwrap().current();
             for answer in case.expected() {
                 reached.extend(answer.gates.iter().map(|gate| gate.reason));

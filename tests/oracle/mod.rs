@@ -8,11 +8,12 @@ mod auction;
 mod fields;
 mod gates;
 mod json;
+mod limits;
 mod policy;
 mod taxonomy;
 
 use auction::Auction;
-use fields::{Field, Shape};
+use fields::{Listed, Shape};
 use json::{Care, Document, Node};
 
 pub(crate) use policy::Policy;
@@ -74,7 +75,8 @@ pub(crate) fn answers(
     policy: &Policy,
     timing: &Timing,
 ) -> Vec<Answer> {
-    let (mut answers, request) = match read_request(request) {
+    let listed: Vec<_> = policy.gates.iter().map(policy::Gate::name).collect();
+    let (mut answers, request) = match read_request(request, &listed) {
         Reading::Valid(root) => (Vec::new(), root),
         Reading::MayBeMalformed(root) => {
             (vec![error("malformed_bid_request", "bid_request")], root)
@@ -89,7 +91,7 @@ pub(crate) fn answers(
         answers.push(exhausted);
         return answers;
     }
-    match read_response(response) {
+    match read_response(response, &listed) {
         Reading::Valid(response) | Reading::MayBeMalformed(response) => {
             answers.push(gates::judge(
                 policy,
@@ -112,32 +114,35 @@ enum Reading {
     Faulty(Vec<Answer>),
 }
 
-fn read_request(bytes: &[u8]) -> Reading {
-    let strict = json::read(bytes, fields::REQUEST, Care::Everywhere);
-    let imps = |root: &Node| objects(root.list("imp")) > 512;
-    let block_list = |root: &Node| {
-        auction::categories(root, "bcat").len() + auction::categories(root, "acat").len() > 16384
+fn read_request(bytes: &[u8], listed: Listed<'_>) -> Reading {
+    let shape = Shape::request(listed);
+    let over_limit = |root: &Node| {
+        objects(root.list("imp")) > 512
+            || limits::list_entries(root, listed) > 16384
+            || limits::too_many_duration_floors(root, listed)
     };
-    let over_limit = |root: &Node| imps(root) || block_list(root);
-    if strict.fault.is_none() {
-        return reading(
-            strict,
-            fields::REQUEST,
-            over_limit,
-            "malformed_bid_request",
-            "bid_request",
-        );
+    let read = |care| {
+        let document = json::read(bytes, shape, care);
+        let sound = document.fault.is_none();
+        let payload = "bid_request";
+        (
+            sound,
+            reading(
+                document,
+                shape,
+                over_limit,
+                "malformed_bid_request",
+                payload,
+            ),
+        )
+    };
+    let (sound, strict) = read(Care::Everywhere);
+    if sound {
+        return strict;
     }
     // "(at least: unbalanced or truncated structure, an unterminated string, and anything wrong in or around a field
     // that a gate reads)"
-    let lenient = json::read(bytes, fields::REQUEST, Care::WhereGatesRead);
-    match reading(
-        lenient,
-        fields::REQUEST,
-        over_limit,
-        "malformed_bid_request",
-        "bid_request",
-    ) {
+    match read(Care::WhereGatesRead).1 {
         Reading::Valid(root) => Reading::MayBeMalformed(root),
         Reading::Faulty(mut errors) => {
             errors.push(error("malformed_bid_request", "bid_request"));
@@ -148,7 +153,7 @@ fn read_request(bytes: &[u8]) -> Reading {
 }
 
 /// "Empty = HTTP 204, a no-bid": read as an object without fields.
-fn read_response(bytes: &[u8]) -> Reading {
+fn read_response(bytes: &[u8], listed: Listed<'_>) -> Reading {
     if bytes.is_empty() {
         return Reading::Valid(Node::Object(Vec::new()));
     }
@@ -160,10 +165,11 @@ fn read_response(bytes: &[u8]) -> Reading {
             .sum::<usize>()
             > 1024
     };
-    let document = json::read(bytes, fields::RESPONSE, Care::Everywhere);
+    let shape = Shape::response(listed);
+    let document = json::read(bytes, shape, Care::Everywhere);
     reading(
         document,
-        fields::RESPONSE,
+        shape,
         over_limit,
         "malformed_bid_response",
         "bid_response",
@@ -180,7 +186,7 @@ fn objects(elements: Option<&[Node]>) -> usize {
 
 fn reading(
     document: Document,
-    fields: &'static [Field],
+    shape: Shape<'_>,
     over_limit: impl Fn(&Node) -> bool,
     malformed: &'static str,
     payload: &'static str,
@@ -188,7 +194,7 @@ fn reading(
     let mut errors = Vec::new();
     // "malformed JSON, invalid UTF-8, lone surrogate, trailing bytes"; "a root that is not an object is malformed";
     // "a key that a gate reads stands twice in one object: the same error"
-    let duplicate = fields::has_duplicate(&document.root, Shape::Object(fields));
+    let duplicate = fields::has_duplicate(&document.root, shape);
     if document.fault.is_some() || !document.root.is_object() || duplicate {
         errors.push(error(malformed, payload));
     }
