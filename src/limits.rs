@@ -14,6 +14,9 @@ pub const MESSAGE_BYTES_MAX: usize = 1 << 30;
 pub const DEPTH_MAX: u32 = 64;
 /// `durfloors` of one video or audio object: each bid is compared with all of them. Real ones have a handful.
 pub const DURATION_FLOORS_MAX: usize = 64;
+/// Bytes of a seat or app that is looked for on a list: a seat of half a message, shared by all bids, would be compared
+/// a thousand times. Real ones have some dozens.
+pub const LISTED_NAME_BYTES: usize = 1024;
 /// Gates of a policy: a finding names its gate in one byte.
 pub const GATES_MAX: usize = 64;
 /// Bytes of a configuration or policy file. A real one has a few kilobytes; this stops a wrong path early.

@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("openrtb",  &["limits"]),
     ("verdict",  &["openrtb"]),
     ("auction",  &["openrtb"]),
-    ("gate",     &["call", "document", "openrtb", "verdict", "auction"]),
+    ("gate",     &["limits", "call", "document", "openrtb", "verdict", "auction"]),
     ("policy",   &["limits", "document", "openrtb", "gate"]),
     ("evaluate", &["limits", "call", "openrtb", "verdict", "auction", "gate", "policy"]),
     // Around it: bytes, counters and settings.

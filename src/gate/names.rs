@@ -5,6 +5,7 @@
 
 use std::cmp::Ordering;
 
+use crate::limits::LISTED_NAME_BYTES;
 use crate::openrtb::Text;
 use crate::openrtb::domain::{NormalName, bare};
 
@@ -43,8 +44,11 @@ impl Names {
         self.filter = [0; FILTER_WORDS];
     }
 
-    /// Gathers a name that is looked for on `list` as it is.
+    /// Gathers a name that is looked for on `list` as it is, unless it is too long for that.
     pub(super) fn add(&mut self, list: ListNumber, name: &[u8]) {
+        if name.len() > LISTED_NAME_BYTES {
+            return;
+        }
         let start = self.bytes.len();
         self.bytes.extend_from_slice(name);
         self.push(list, hash_of(name), start);
@@ -97,7 +101,11 @@ impl Names {
 
     /// The first entry of `list` that is `name`.
     pub(super) fn entry(&self, list: ListNumber, name: &[u8]) -> Option<Text> {
-        self.entry_of(list, hash_of(name), name)
+        if name.len() > LISTED_NAME_BYTES {
+            return None;
+        }
+        let name = self.position(list, hash_of(name), name)?;
+        self.names.get(name)?.entry
     }
 
     /// An entry of `list` that is the domain `name` or above it.
@@ -139,10 +147,6 @@ impl Names {
         if let Some(name) = position.and_then(|position| self.names.get_mut(position)) {
             name.entry.get_or_insert(entry);
         }
-    }
-
-    fn entry_of(&self, list: ListNumber, hash: u64, bytes: &[u8]) -> Option<Text> {
-        self.names.get(self.position(list, hash, bytes)?)?.entry
     }
 
     fn position(&self, list: ListNumber, hash: u64, bytes: &[u8]) -> Option<usize> {

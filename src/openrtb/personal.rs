@@ -1,7 +1,7 @@
 //! What a bid request says about the person: read only for gates that need it, and kept as the names of the fields
 //! that say it, never as what they say.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::fault::Read;
 use super::json::Reader;

@@ -21,7 +21,7 @@ pub(super) fn of_imp() -> Vec<Optional> {
         field(0.7, "battr", attributes()),
         field(0.5, "w", side()),
         field(0.5, "h", side()),
-        field(0.5, "format", list(size(), 0..3)),
+        field(0.7, "format", list(size(), 0..3)),
     ]);
     vec![
         field(0.8, "banner", banner),
@@ -32,7 +32,7 @@ pub(super) fn of_imp() -> Vec<Optional> {
             "native",
             object(vec![field(0.7, "battr", attributes())]),
         ),
-        field(0.2, "instl", flag()),
+        field(0.1, "instl", flag()),
         field(0.6, "secure", flag()),
     ]
 }

@@ -37,12 +37,18 @@ fn gates() -> impl Strategy<Value = Value> {
     ];
     let compliance = prop_oneof![
         1 => Just(Vec::new()).boxed(),
-        1 => compliance().prop_shuffle().boxed(),
+        2 => compliance().prop_shuffle().boxed(),
         1 => compliance().prop_flat_map(|gates| subsequence(gates, 1..=4)).prop_shuffle().boxed(),
     ];
-    (option::weighted(0.7, tmax_guard()), others, compliance).prop_map(
-        |(guard, others, compliance)| guard.into_iter().chain(others).chain(compliance).collect(),
-    )
+    let others = (others, compliance, any::<bool>()).prop_map(|(others, compliance, first)| {
+        if first {
+            [compliance, others].concat()
+        } else {
+            [others, compliance].concat()
+        }
+    });
+    (option::weighted(0.7, tmax_guard()), others)
+        .prop_map(|(guard, others)| guard.into_iter().chain(others).collect())
 }
 
 /// The gates that are not in the default policy.

@@ -81,9 +81,7 @@ pub(crate) fn no_app_list(auction: &Auction<'_>) -> Reason {
 
 pub(crate) fn app(auction: &Auction<'_>, bid: &Bid<'_>) -> Reason {
     let bundle = filled(bid.node, "bundle")?;
-    names(auction.request, "bapp")
-        .contains(&bundle)
-        .then_some("app_blocked")
+    is_on(&names(auction.request, "bapp"), bundle).then_some("app_blocked")
 }
 
 /// dealMatch
@@ -113,7 +111,7 @@ pub(crate) fn no_seat_list(auction: &Auction<'_>) -> Reason {
 
 pub(crate) fn seat(auction: &Auction<'_>, bid: &Bid<'_>) -> Reason {
     let seat = filled(bid.seatbid, "seat");
-    let on = |list: &[&str]| seat.is_some_and(|seat| list.contains(&seat));
+    let on = |list: &[&str]| seat.is_some_and(|seat| is_on(list, seat));
     if on(&names(auction.request, "bseat")) {
         return Some("seat_blocked");
     }
@@ -123,6 +121,11 @@ pub(crate) fn seat(auction: &Auction<'_>, bid: &Bid<'_>) -> Reason {
         .iter()
         .any(|allowed| !allowed.is_empty() && !on(allowed))
         .then_some("seat_not_allowed")
+}
+
+/// "One of more than 1024 bytes is on no list."
+fn is_on(list: &[&str], name: &str) -> bool {
+    name.len() <= 1024 && list.contains(&name)
 }
 
 /// creativeIdentity
