@@ -1,8 +1,8 @@
 //! Request and response joined: all that a gate may see.
 
 use crate::openrtb::{
-    Bid, BidRequestView, BidResponseView, Category, CategoryTaxonomy, DEFAULT_CURRENCY, Deal, Imp,
-    Text,
+    Bid, BidRequestView, BidResponseView, Category, CategoryTaxonomy, Creative, DEFAULT_CURRENCY,
+    Deal, Imp, Offer, Text,
 };
 
 /// A bid request and the bid response to it, each bid with its imp.
@@ -117,6 +117,13 @@ impl<'a> JoinedBid<'a> {
     /// The first deal of the imp that the bid names in `dealid`.
     #[must_use]
     pub(crate) fn deal(&self) -> Option<&'a Deal> {
+        let deal = self.deal_position()?;
+        self.auction.request.all_deals().get(deal as usize)
+    }
+
+    /// Where that deal stands among all deals of the request.
+    #[must_use]
+    pub(crate) fn deal_position(&self) -> Option<u32> {
         let Auction {
             request,
             response,
@@ -125,7 +132,7 @@ impl<'a> JoinedBid<'a> {
         let dealid = response.texts().bytes(self.bid.deal_id?);
         let mut deals = request.positions_of_deals(self.imp?);
         let named = |&deal: &u32| id_of_deal(request, deal) == Some(dealid);
-        let deal = if joins.many_deals {
+        if joins.many_deals {
             let wanted = (Some(dealid), deals.start);
             let before = |&deal: &u32| (id_of_deal(request, deal), deal) < wanted;
             let first = joins.deals_by_id.partition_point(before);
@@ -134,11 +141,36 @@ impl<'a> JoinedBid<'a> {
                 .get(first)
                 .copied()
                 .filter(named)
-                .filter(|deal| deals.contains(deal))?
+                .filter(|deal| deals.contains(deal))
         } else {
-            deals.find(named)?
-        };
-        request.all_deals().get(deal as usize)
+            deals.find(named)
+        }
+    }
+
+    /// What the imp offers beside its floor; none when no gate needs it.
+    #[must_use]
+    pub(crate) fn offer(&self) -> Option<&'a Offer> {
+        let imps = &self.auction.joins.imp_of_bid;
+        let imp = imps.get(self.position as usize).copied().flatten()?;
+        self.auction.request.offers().get(imp as usize)
+    }
+
+    /// The creative; nothing is known of it when no gate needs it.
+    #[must_use]
+    pub(crate) fn creative(&self) -> Creative {
+        self.auction.response.creative(self.position)
+    }
+
+    /// `bundle` of the advertised app, unless blank.
+    #[must_use]
+    pub(crate) fn bundle(&self) -> Option<Text> {
+        self.auction.response.filled(self.creative().bundle)
+    }
+
+    /// `seat` of the seatbid, unless blank.
+    #[must_use]
+    pub(crate) fn seat(&self) -> Option<Text> {
+        self.auction.response.filled(self.creative().seat)
     }
 
     /// `adomain`.
@@ -170,6 +202,13 @@ impl<'a> BidRequestView<'a> {
 }
 
 impl<'a> BidResponseView<'a> {
+    /// A text of this response without white space around it; none when blank.
+    #[must_use]
+    pub(crate) fn filled(&self, text: Option<Text>) -> Option<Text> {
+        text.map(|text| self.texts().trim(text))
+            .filter(|text| !text.is_empty())
+    }
+
     /// The currency of every price, without white space around it; none or empty means USD.
     #[must_use]
     pub(crate) fn price_currency(&self) -> &'a [u8] {

@@ -12,6 +12,11 @@ pub const DETAIL_BYTES: usize = 128;
 pub const MESSAGE_BYTES_MAX: usize = 1 << 30;
 /// Levels of nesting that configuration may allow: the reader keeps one bit a level.
 pub const DEPTH_MAX: u32 = 64;
+/// `durfloors` of one video or audio object: each bid is compared with all of them. Real ones have a handful.
+pub const DURATION_FLOORS_MAX: usize = 64;
+/// Bytes of a seat or app that is looked for on a list: a seat of half a message, shared by all bids, would be compared
+/// a thousand times. Real ones have some dozens.
+pub const LISTED_NAME_BYTES: usize = 1024;
 /// Gates of a policy: a finding names its gate in one byte.
 pub const GATES_MAX: usize = 64;
 /// Overrides of a policy: the lookup keeps one bit each. An exchange each, and room.
@@ -34,7 +39,7 @@ pub struct Limits {
     pub imps: u32,
     /// Bids of a bid response.
     pub bids: u32,
-    /// Entries of `bcat` and `acat` together.
+    /// Entries of `bcat` and `acat`, and of the other lists that the gates of a policy read, together.
     pub block_list: u32,
 }
 

@@ -176,6 +176,8 @@ pub enum Detail {
     Against(Text, Text),
     /// The taxonomy of the bid, and that of the request's list.
     Taxonomies(i64, i64),
+    /// A field of the bid request, by its path; never what it holds.
+    Field(&'static str),
 }
 
 macro_rules! reasons {
@@ -281,6 +283,74 @@ reasons! {
     NotChildDirected = "not_child_directed", None, None;
     /// Skipped: the request neither blocks nor allows categories.
     NoBlockList = "no_block_list", None, None;
+    /// Skipped: the request has no id.
+    NoRequestId = "no_request_id", None, None;
+    /// The response does not say which request it answers.
+    ResponseIdMissing = "response_id_missing", Some(LossReason::InvalidAuctionId), Some(NonBidStatus::InvalidBidResponse);
+    /// The response answers another request.
+    ResponseIdMismatch = "response_id_mismatch", Some(LossReason::InvalidAuctionId), Some(NonBidStatus::InvalidBidResponse);
+    /// Skipped: the request does not say which currencies it accepts.
+    NoCurrencyList = "no_currency_list", None, None;
+    /// The request does not accept the currency of the response.
+    CurrencyNotAllowed = "currency_not_allowed", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::ResponseRejected);
+    /// Skipped: the request neither blocks nor allows advertisers.
+    NoAdvertiserList = "no_advertiser_list", None, None;
+    /// The bid names no advertiser, and the request is particular about them.
+    UnknownAdvertiser = "unknown_advertiser", Some(LossReason::AdvertiserExclusions), Some(NonBidStatus::AdvertiserBlocked);
+    /// The request blocks the advertiser.
+    AdvertiserBlocked = "advertiser_blocked", Some(LossReason::AdvertiserExclusions), Some(NonBidStatus::AdvertiserBlocked);
+    /// The advertiser is not among those of the deal.
+    AdvertiserNotAllowed = "advertiser_not_allowed", Some(LossReason::NotAllowedInDeal), Some(NonBidStatus::InvalidCreative);
+    /// Skipped: no imp blocks creative attributes.
+    NoAttributeList = "no_attribute_list", None, None;
+    /// The imp blocks an attribute of the creative.
+    AttributeBlocked = "attribute_blocked", Some(LossReason::AttributeExclusions), Some(NonBidStatus::InvalidCreative);
+    /// Skipped: the request blocks no apps.
+    NoAppList = "no_app_list", None, None;
+    /// The request blocks the advertised app.
+    AppBlocked = "app_blocked", Some(LossReason::AppBundleExclusions), Some(NonBidStatus::InvalidCreative);
+    /// The imp has no such deal.
+    DealUnknown = "deal_unknown", Some(LossReason::InvalidDealId), Some(NonBidStatus::ResponseRejected);
+    /// The imp is sold to deals only.
+    DealRequired = "deal_required", Some(LossReason::InvalidDealId), Some(NonBidStatus::ResponseRejected);
+    /// `price` is below the deal's floor.
+    BelowDealFloor = "below_deal_floor", Some(LossReason::BelowDealFloor), Some(NonBidStatus::BelowDealFloor);
+    /// `price` is below the floor for creatives of this duration.
+    BelowDurationFloor = "below_duration_floor", Some(LossReason::BelowAuctionFloor), Some(NonBidStatus::BelowFloor);
+    /// `price` is below the imp's floor.
+    BelowFloor = "below_floor", Some(LossReason::BelowAuctionFloor), Some(NonBidStatus::BelowFloor);
+    /// Skipped: the request neither blocks nor allows buyer seats.
+    NoSeatList = "no_seat_list", None, None;
+    /// The request blocks the buyer seat.
+    SeatBlocked = "seat_blocked", Some(LossReason::BuyerSeatBlocked), Some(NonBidStatus::ResponseRejected);
+    /// The buyer seat is not among those that may buy.
+    SeatNotAllowed = "seat_not_allowed", Some(LossReason::BuyerSeatBlocked), Some(NonBidStatus::ResponseRejected);
+    /// `crid` is absent or blank.
+    CreativeIdMissing = "creative_id_missing", Some(LossReason::MissingCreativeId), Some(NonBidStatus::InvalidBidResponse);
+    /// There is nothing to show: no markup, no notice that returns it, no preloaded ad.
+    MarkupMissing = "markup_missing", Some(LossReason::MissingMarkup), Some(NonBidStatus::InvalidCreative);
+    /// The imp does not offer the medium that `mtype` names.
+    MediaTypeMismatch = "media_type_mismatch", Some(LossReason::IncorrectCreativeFormat), Some(NonBidStatus::IncorrectFormat);
+    /// The markup is of a medium that the imp does not offer, or that `mtype` does not name.
+    MarkupMismatch = "markup_mismatch", Some(LossReason::IncorrectCreativeFormat), Some(NonBidStatus::IncorrectFormat);
+    /// The banner has none of the imp's sizes.
+    SizeMismatch = "size_mismatch", Some(LossReason::SizeNotAllowed), Some(NonBidStatus::SizeNotAllowed);
+    /// Skipped: no imp needs HTTPS.
+    NotSecure = "not_secure", None, None;
+    /// The markup loads something over plain HTTP where the imp needs HTTPS.
+    InsecureMarkup = "insecure_markup", Some(LossReason::NotSecure), Some(NonBidStatus::NotSecure);
+    /// A bid before it has the same id.
+    BidIdDuplicate = "bid_id_duplicate", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::Duplicate);
+    /// Skipped: the request is not under COPPA.
+    NotCoppa = "not_coppa", None, None;
+    /// Under COPPA, and the request identifies the child or the device.
+    CoppaIdentifier = "coppa_identifier", Some(LossReason::CreativeFiltered), Some(NonBidStatus::ResponseRejected);
+    /// Under COPPA, and the request says the child's age or gender.
+    CoppaDemographics = "coppa_demographics", Some(LossReason::CreativeFiltered), Some(NonBidStatus::ResponseRejected);
+    /// Under COPPA, and the request says precisely where the child is.
+    CoppaPreciseGeo = "coppa_precise_geo", Some(LossReason::CreativeFiltered), Some(NonBidStatus::ResponseRejected);
+    /// Under COPPA, and the request holds a whole IP address.
+    CoppaIpAddress = "coppa_ip_address", Some(LossReason::CreativeFiltered), Some(NonBidStatus::ResponseRejected);
 }
 
 /// Which payload an error is about.

@@ -68,6 +68,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_gate_that_checks_exchange_compliance_is_described_by_at_least_eight_facts() {
+        let fixtures = fixture::all();
+        for gate in [
+            "responseId",
+            "currencyAllowed",
+            "advertiserBlock",
+            "attributeBlock",
+            "appBlock",
+            "dealMatch",
+            "floorCompliance",
+            "seatMatch",
+            "creativeIdentity",
+            "mediaMatch",
+            "secureMarkup",
+            "duplicateBid",
+            "coppaLeak",
+        ] {
+            let facts = fixtures
+                .iter()
+                .filter(|fixture| fixture.folder == gate)
+                .count();
+            assert!(facts >= 8, "{gate} is described by {facts} facts");
+        }
+    }
+
     /// Collects what is wrong with each fixture and fails once, with all of it.
     fn report(mut differences: impl FnMut(&Fixture) -> Vec<String>) {
         let fixtures = fixture::all();

@@ -288,6 +288,43 @@ mod tests {
         assert_eq!(gates("ab", "y"), [imp, price]);
     }
 
+    #[test]
+    fn an_asset_is_told_by_what_stands_in_front_of_its_address() {
+        let secure_markup = json!([{ "name": "secureMarkup" }]);
+        for (markup, asset) in [
+            ("<img src='http://a'>", true),
+            ("<img\tSRC = http://a>", true),
+            ("<img xsrc=http://a>", false),
+            ("<a href='http://a'>", false),
+            ("<link href='http://a'>", true),
+            ("<link><a href='http://a'>", false),
+            ("url( 'http://a')", true),
+            ("url 'http://a'", false),
+            ("https://b?src=http://a", false),
+            ("<Tracking a='b'>http://a", true),
+            ("<Tracking><x>http://a", false),
+            ("<tracking><![CDATA[http://a", true),
+            ("{'link':{'a':1,'url':'http://a'}}", false),
+            ("{'link':{},'img':{'url':'http:\\/\\/a'}}", true),
+            ("http://a", false),
+        ] {
+            let request = r#"{"imp":[{"id":"1","secure":1}]}"#;
+            let bid = json!({ "impid": "1", "adm": markup });
+            let response = json!({ "seatbid": [{ "bid": [bid] }] }).to_string();
+            let answer = judge(request, &response, &secure_markup).remove(0);
+            assert_eq!(answer.gates[0].status == "failed", asset, "{markup}");
+        }
+    }
+
+    #[test]
+    fn keys_of_gates_that_are_not_listed_may_stand_twice() {
+        let request = r#"{"badv":["a.com"],"badv":["b.com"]}"#;
+        assert_eq!(verdicts(request, ""), ["no_bid"]);
+        let listed = json!([{ "name": "advertiserBlock" }]);
+        let answer = judge(request, "", &listed).remove(0);
+        assert_eq!(answer.error.unwrap().code, "malformed_bid_request");
+    }
+
     /// Error codes, or verdicts where there is no error.
     fn verdicts(request: &str, response: &str) -> Vec<&'static str> {
         let policy = Policy::for_call(&json!({}), "", "");

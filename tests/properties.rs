@@ -57,7 +57,7 @@ mod tests {
     fn generated_auctions_reach_every_reason() {
         let (cases, mut runner) = (generate::case(), TestRunner::deterministic());
         let mut reached = BTreeSet::from([Reason::Timeout.name()]);
-        for _ in 0..2000 {
+        for _ in 0..4000 {
             let case = cases.new_tree(&mut runner).unwrap().current();
             for answer in case.expected() {
                 reached.extend(answer.gates.iter().map(|gate| gate.reason));
@@ -141,6 +141,40 @@ mod tests {
                 refused, READ_MEMBERS,
                 "every member that a gate reads, and no other"
             );
+        }
+    }
+
+    #[test]
+    fn with_every_gate_listed_a_payload_cut_or_repeated_anywhere_is_answered_as_by_the_oracle() {
+        let (request, response) = rich_auction_of_compliance();
+        let case = |request: &[u8], response: &[u8]| Case::new(request, response, every_gate());
+        let mut engine = Engine::new();
+        let twice = |member: &Member| vec![member.clone(), member.clone()];
+        for (key, request) in each_member(&request, &twice) {
+            let case = case(
+                request.render("").as_bytes(),
+                response.render("").as_bytes(),
+            );
+            check(&mut engine, &case, &key);
+        }
+        for (key, response) in each_member(&response, &twice) {
+            let case = case(
+                request.render("").as_bytes(),
+                response.render("").as_bytes(),
+            );
+            check(&mut engine, &case, &key);
+        }
+        let (request, response) = (request.render(""), response.render(""));
+        let (request, response) = (request.as_bytes(), response.as_bytes());
+        for at in 0..=request.len() {
+            let cut = case(&request[..at], response);
+            check(&mut engine, &cut, &format!("request, byte {at}"));
+            let stray = [&request[..at], b"0", &request[at..]].concat();
+            check(&mut engine, &case(&stray, response), "a stray byte");
+        }
+        for at in 0..=response.len() {
+            let cut = case(request, &response[..at]);
+            check(&mut engine, &cut, &format!("response, byte {at}"));
         }
     }
 
@@ -284,6 +318,55 @@ mod tests {
             .chain([audience_safety])
             .collect();
         json!({ "fail_fast": false, "gates": gates })
+    }
+
+    fn every_gate() -> Value {
+        let names = [
+            "impidMatch",
+            "responseId",
+            "currencyAllowed",
+            "advertiserBlock",
+            "attributeBlock",
+            "appBlock",
+            "dealMatch",
+            "floorCompliance",
+            "seatMatch",
+            "creativeIdentity",
+            "mediaMatch",
+            "secureMarkup",
+            "duplicateBid",
+            "coppaLeak",
+        ];
+        let gates: Value = names.iter().map(|name| json!({ "name": name })).collect();
+        json!({ "fail_fast": false, "gates": gates })
+    }
+
+    /// An auction in which every key stands that an exchange-compliance gate reads.
+    fn rich_auction_of_compliance() -> (Json, Json) {
+        let geo = json!({ "lat": 52.5163, "lon": 13.4, "zip": "10115", "city": "Berlin" });
+        let device = json!({
+            "ifa": "0-0", "didsha1": "", "didmd5": " ", "dpidsha1": 1, "dpidmd5": null, "macsha1": "0", "macmd5": "",
+            "ip": "198.51.100.7", "ipv6": "2001:db8::1", "geo": geo
+        });
+        let stream = json!({ "battr": [1, 500], "mimes": ["video/mp4"], "durfloors": [{ "mindur": 5, "maxdur": 30, "bidfloor": 2, "x": 1 }] });
+        let request = json!({
+            "id": "r1", "cur": ["EUR"], "badv": ["brand.com"], "bapp": ["com.foo"], "wseat": ["s1"], "bseat": ["s2"],
+            "imp": [{
+                "id": "1", "secure": 1, "instl": 0, "bidfloor": 1.5,
+                "banner": { "w": 300, "h": 250, "battr": [6, 2], "format": [{ "w": 320, "h": 50, "wratio": 1 }] },
+                "video": stream, "audio": stream, "native": { "battr": [3], "request": "{}" },
+                "pmp": { "private_auction": 1, "deals": [{ "id": "d1", "bidfloor": 3, "wadomain": ["a.com"], "wseat": ["s3"] }] }
+            }],
+            "regs": { "coppa": 1 }, "device": device,
+            "user": { "id": "", "buyeruid": "0", "yob": 0, "gender": "", "eids": [], "geo": geo, "ext": { "eids": [{}], "x": 1 } }
+        });
+        let response = json!({
+            "id": "r2", "seatbid": [{ "seat": "s2", "bid": [{
+                "id": "b1", "impid": "1", "price": 1, "adomain": ["www.brand.com"], "dealid": "d1", "crid": "c", "adid": "a", "nurl": "n",
+                "adm": "<img src=\"http://x.net\">", "bundle": "com.foo", "mtype": 1, "w": 300, "h": 251, "dur": 15, "attr": [6, 7]
+            }, { "id": "b1", "impid": "1", "price": 1, "mtype": 2, "dur": 15.0 }] }]
+        });
+        (Json::from(&request), Json::from(&response))
     }
 
     /// Members of the rich auction that a gate reads.

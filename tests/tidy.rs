@@ -16,8 +16,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("openrtb",  &["limits"]),
     ("verdict",  &["openrtb"]),
     ("auction",  &["openrtb"]),
-    ("gate",     &["call", "document", "openrtb", "verdict", "auction"]),
-    ("policy",   &["limits", "document", "verdict", "gate"]),
+    ("gate",     &["limits", "call", "document", "openrtb", "verdict", "auction"]),
+    ("policy",   &["limits", "document", "openrtb", "verdict", "gate"]),
     ("evaluate", &["limits", "call", "openrtb", "verdict", "auction", "gate", "policy"]),
     // Around it: bytes, counters and settings.
     ("wire",     &["limits", "call", "openrtb", "verdict", "policy", "evaluate"]),

@@ -14,7 +14,7 @@ pub(crate) use evaluation::{all_notes, primary};
 pub(crate) use filter::Filtered;
 
 use crate::auction::{Auction, Joins};
-use crate::gate::Needles;
+use crate::gate::Memory;
 use crate::limits::Limits;
 use crate::openrtb::{BidRequest, BidResponse, TaxonomyTable};
 use crate::policy::{Policy, RuleSet};
@@ -30,7 +30,7 @@ pub struct Evaluator {
     request: BidRequest,
     response: BidResponse,
     joins: Joins,
-    needles: Needles,
+    memory: Memory,
     outcomes: Vec<GateOutcome>,
     findings: Vec<Finding>,
     filter: Filter,
@@ -95,7 +95,7 @@ impl Evaluator {
         clock: &impl Clock,
     ) -> Result<Verdict, EvaluationError> {
         self.request
-            .read(call.bid_request, &self.limits)
+            .read(call.bid_request, &rules.wanted, &self.limits)
             .map_err(|fault| EvaluationError::unreadable(Payload::BidRequest, fault))?;
         let request = self.request.view(call.bid_request);
 
@@ -106,7 +106,7 @@ impl Evaluator {
         }
 
         self.response
-            .read(call.bid_response, &self.limits)
+            .read(call.bid_response, &rules.wanted, &self.limits)
             .map_err(|fault| EvaluationError::unreadable(Payload::BidResponse, fault))?;
         let response = self.response.view(call.bid_response);
         if response.bids().is_empty() {
@@ -114,7 +114,7 @@ impl Evaluator {
         }
 
         let auction = Auction::join(request, response, &mut self.joins);
-        Ok(run.gates(&auction, &mut self.findings, &mut self.needles))
+        Ok(run.gates(&auction, &mut self.findings, &mut self.memory))
     }
 }
 

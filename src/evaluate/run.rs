@@ -3,7 +3,7 @@
 use super::Clock;
 use crate::auction::Auction;
 use crate::call::Call;
-use crate::gate::{Judged, Needles, Sheet};
+use crate::gate::{Judged, Memory, Sheet};
 use crate::policy::RuleSet;
 use crate::verdict::{Finding, GateMode, GateOutcome, GateStatus, Reason, Verdict};
 
@@ -71,13 +71,13 @@ impl<'r, C: Clock> Run<'r, C> {
         &mut self,
         auction: &Auction<'_>,
         findings: &mut Vec<Finding>,
-        needles: &mut Needles,
+        memory: &mut Memory,
     ) -> Verdict {
         self.now_ns = self.clock.elapsed_ns();
         for gate in &self.rules.gates {
             let position = self.outcomes.len();
             let outcome = self.timed(|mode| {
-                let mut sheet = Sheet::new(position, mode, findings, needles);
+                let mut sheet = Sheet::new(position, mode, findings, memory);
                 match gate.judge(auction, &mut sheet) {
                     Judged::Skipped(reason) => GateOutcome::new(GateStatus::Skipped, Some(reason)),
                     Judged::Bids => sheet.outcome(),

@@ -1,4 +1,4 @@
-//! `adomainVerify`: does the bid name an advertiser by a domain that could be theirs? (spec: gates, adomainVerify)
+#![doc = include_str!("../../docs/gates/adomainVerify.md")]
 
 use super::{Gate, Judged, Sheet};
 use crate::auction::{Auction, JoinedBid};

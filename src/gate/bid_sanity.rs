@@ -1,6 +1,6 @@
-//! `bidSanity`: is the price a price, and one that somebody meant? (spec: gates, bidSanity)
+#![doc = include_str!("../../docs/gates/bidSanity.md")]
 
-use super::{Gate, Judged, Sheet};
+use super::{Gate, Judged, Sheet, rates};
 use crate::auction::{Auction, JoinedBid};
 use crate::document::Section;
 use crate::openrtb::{Floor, Price, Rates, Text};
@@ -27,7 +27,7 @@ impl BidSanity {
             min_floor: options.non_negative("min_floor", 0.10),
             max_price: options.positive("max_price", 5000.0),
             max_price_currency: compile_currency(options),
-            rates: compile_rates(options),
+            rates: rates::compile(options),
         }
     }
 
@@ -108,41 +108,11 @@ fn is_positive(floor: &Floor) -> bool {
 /// A code in which a cap may be told. One that is none would switch the cap off without a word.
 fn compile_currency(options: &mut Section) -> Box<[u8]> {
     let code = options.string("max_price_cur", "USD");
-    options.spelled("max_price_cur", CODE_PATTERN);
-    if !is_currency_code(&code) {
-        options.reject("max_price_cur", NOT_A_CODE);
+    options.spelled("max_price_cur", rates::CODE_PATTERN);
+    if !rates::is_currency_code(&code) {
+        options.reject("max_price_cur", rates::NOT_A_CODE);
     }
     code.trim().as_bytes().into()
-}
-
-fn compile_rates(options: &mut Section) -> Rates {
-    let rates = options.rates("rates");
-    options.spelled("rates", CODE_PATTERN);
-    for (position, (code, rate)) in rates.iter().enumerate() {
-        let same = |other: &str| code.trim().eq_ignore_ascii_case(other.trim());
-        let problem = if !is_currency_code(code) {
-            NOT_A_CODE
-        } else if same("USD") && (rate - 1.0).abs() > TOLERANCE {
-            "rates are in US dollars, so USD is 1: leave it out"
-        } else if rates.iter().take(position).any(|(other, _)| same(other)) {
-            "has a rate already, in other letters; remove one"
-        } else {
-            continue;
-        };
-        options.reject(&format!("rates.{code}"), problem);
-    }
-    Rates::new(&rates)
-}
-
-const NOT_A_CODE: &str = "must be a currency code of three letters, such as \"EUR\"";
-
-/// What [`is_currency_code`] accepts.
-const CODE_PATTERN: &str = r"^\s*[A-Za-z]{3}\s*$";
-
-/// ISO 4217, alphabetic. White space around it does not count.
-fn is_currency_code(text: &str) -> bool {
-    let code = text.trim().as_bytes();
-    code.len() == 3 && code.iter().all(u8::is_ascii_alphabetic)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `impidMatch`: is the bid for an imp that the request offers? (spec: gates, impidMatch)
+#![doc = include_str!("../../docs/gates/impidMatch.md")]
 
 use super::{Gate, Judged, Sheet};
 use crate::auction::Auction;

@@ -1,22 +1,38 @@
 //! The gates: one file each, named as the gate.
 //!
 //! A gate sees an [`Auction`] and writes what it finds on a [`Sheet`]. It neither knows the time nor the other gates:
-//! mode, budget and fail-fast are the evaluation's ([`crate::evaluate`]). A new gate is a file and a row in [`GATES`].
+//! mode, budget and fail-fast are the evaluation's ([`crate::evaluate`]). A new gate is a file, a row in [`GATES`] and a
+//! page in `docs/gates`, which is the documentation of its module.
 
 mod adomain_verify;
+mod advertiser_block;
+mod app_block;
+mod attribute_block;
 mod audience_safety;
 mod bcat_compliance;
 mod bid_sanity;
+mod coppa_leak;
+mod creative_identity;
+mod currency_allowed;
+mod deal_match;
+mod duplicate_bid;
+mod floor_compliance;
 mod impid_match;
+mod media_match;
+mod names;
+mod rates;
+mod response_id;
+mod seat_match;
+mod secure_markup;
 mod tmax_guard;
 
 use std::fmt;
 
-pub(crate) use bcat_compliance::Needles;
 pub(crate) use tmax_guard::TmaxGuard;
 
 use crate::auction::{Auction, JoinedBid};
 use crate::document::Section;
+use crate::openrtb::Fields;
 use crate::verdict::{Detail, Finding, GateMode, GateOutcome, GateStatus, Reason};
 
 /// One rule, with its options compiled.
@@ -45,42 +61,155 @@ pub(crate) enum Mode {
     Enforce,
 }
 
-/// A gate's name in policies and replies, and how its options are read.
+/// A gate's name in policies and replies, what it needs, and how its options are read.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
+    /// Whether a policy that lists no gates has it.
+    pub(crate) by_default: bool,
     /// Of a gate that a policy lists without a mode.
     pub(crate) default_mode: Mode,
+    /// What it reads beside what is always read.
+    pub(crate) fields: Fields,
     pub(crate) compile: fn(&mut Section) -> Box<dyn Gate>,
 }
 
-/// Every gate that judges bids, in the order in which they run by default, behind [`TmaxGuard`].
+/// Every gate that judges bids; those of the default policy in the order in which they run there, behind [`TmaxGuard`].
 pub(crate) const GATES: &[Row] = &[
     Row {
         name: "impidMatch",
+        by_default: true,
         default_mode: Mode::Enforce,
+        fields: Fields::NONE,
         compile: |options| Box::new(impid_match::ImpidMatch::compile(options)),
     },
     Row {
         name: "adomainVerify",
+        by_default: true,
         default_mode: Mode::Enforce,
+        fields: Fields::NONE,
         compile: |options| Box::new(adomain_verify::AdomainVerify::compile(options)),
     },
     Row {
         name: "bidSanity",
+        by_default: true,
         default_mode: Mode::Enforce,
+        fields: Fields::NONE,
         compile: |options| Box::new(bid_sanity::BidSanity::compile(options)),
     },
     Row {
         name: "audienceSafety",
+        by_default: true,
         default_mode: Mode::Enforce,
+        fields: Fields::NONE,
         compile: |options| Box::new(audience_safety::AudienceSafety::compile(options)),
     },
     Row {
         name: "bcatCompliance",
+        by_default: true,
         default_mode: Mode::Enforce,
+        fields: Fields::NONE,
         compile: |options| Box::new(bcat_compliance::BcatCompliance::compile(options)),
     },
+    Row {
+        name: "responseId",
+        by_default: false,
+        default_mode: Mode::Warn,
+        fields: Fields::AUCTION_ID,
+        compile: |options| Box::new(response_id::ResponseId::compile(options)),
+    },
+    Row {
+        name: "currencyAllowed",
+        by_default: false,
+        default_mode: Mode::Warn,
+        fields: Fields::CURRENCIES,
+        compile: |options| Box::new(currency_allowed::CurrencyAllowed::compile(options)),
+    },
+    Row {
+        name: "advertiserBlock",
+        by_default: false,
+        default_mode: Mode::Warn,
+        fields: Fields::ADVERTISERS,
+        compile: |options| Box::new(advertiser_block::AdvertiserBlock::compile(options)),
+    },
+    Row {
+        name: "attributeBlock",
+        by_default: false,
+        default_mode: Mode::Warn,
+        fields: Fields::ATTRIBUTES,
+        compile: |options| Box::new(attribute_block::AttributeBlock::compile(options)),
+    },
+    Row {
+        name: "appBlock",
+        by_default: false,
+        default_mode: Mode::Warn,
+        fields: Fields::APPS,
+        compile: |options| Box::new(app_block::AppBlock::compile(options)),
+    },
+    Row {
+        name: "dealMatch",
+        by_default: false,
+        default_mode: Mode::Warn,
+        fields: Fields::PRIVATE_AUCTION,
+        compile: |options| Box::new(deal_match::DealMatch::compile(options)),
+    },
+    Row {
+        name: "floorCompliance",
+        by_default: false,
+        default_mode: Mode::Warn,
+        fields: Fields::DURATION_FLOORS,
+        compile: |options| Box::new(floor_compliance::FloorCompliance::compile(options)),
+    },
+    Row {
+        name: "seatMatch",
+        by_default: false,
+        default_mode: Mode::Warn,
+        fields: Fields::SEATS,
+        compile: |options| Box::new(seat_match::SeatMatch::compile(options)),
+    },
+    Row {
+        name: "creativeIdentity",
+        by_default: false,
+        default_mode: Mode::Warn,
+        fields: Fields::CREATIVE_ID,
+        compile: |options| Box::new(creative_identity::CreativeIdentity::compile(options)),
+    },
+    Row {
+        name: "mediaMatch",
+        by_default: false,
+        default_mode: Mode::Warn,
+        fields: Fields::MEDIA,
+        compile: |options| Box::new(media_match::MediaMatch::compile(options)),
+    },
+    Row {
+        name: "secureMarkup",
+        by_default: false,
+        default_mode: Mode::Warn,
+        fields: Fields::SECURE,
+        compile: |options| Box::new(secure_markup::SecureMarkup::compile(options)),
+    },
+    Row {
+        name: "duplicateBid",
+        by_default: false,
+        default_mode: Mode::Warn,
+        fields: Fields::NONE,
+        compile: |options| Box::new(duplicate_bid::DuplicateBid::compile(options)),
+    },
+    Row {
+        name: "coppaLeak",
+        by_default: false,
+        default_mode: Mode::Warn,
+        fields: Fields::PERSONAL,
+        compile: |options| Box::new(coppa_leak::CoppaLeak::compile(options)),
+    },
 ];
+
+/// Memory that gates work in, kept from one auction to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    needles: bcat_compliance::Needles,
+    names: names::Names,
+    positions: Vec<u32>,
+}
 
 /// Where a gate writes what it finds.
 #[derive(Debug)]
@@ -88,7 +217,7 @@ pub(crate) struct Sheet<'s> {
     gate: u8,
     mode: GateMode,
     findings: &'s mut Vec<Finding>,
-    needles: &'s mut Needles,
+    memory: &'s mut Memory,
     first_failure: Option<Reason>,
 }
 
@@ -98,14 +227,14 @@ impl<'s> Sheet<'s> {
         position: usize,
         mode: GateMode,
         findings: &'s mut Vec<Finding>,
-        needles: &'s mut Needles,
+        memory: &'s mut Memory,
     ) -> Self {
         let gate = u8::try_from(position).unwrap_or(u8::MAX);
         Self {
             gate,
             mode,
             findings,
-            needles,
+            memory,
             first_failure: None,
         }
     }
@@ -114,6 +243,13 @@ impl<'s> Sheet<'s> {
     pub(crate) fn reject(&mut self, bid: &JoinedBid<'_>, reason: Reason, detail: Detail) {
         self.first_failure.get_or_insert(reason);
         self.write(bid, reason, !self.mode.is_enforced(), detail);
+    }
+
+    /// No bid may go out: the problem is one of the request or of the whole response.
+    pub(crate) fn reject_all(&mut self, auction: &Auction<'_>, reason: Reason, detail: Detail) {
+        for bid in auction.bids() {
+            self.reject(&bid, reason, detail);
+        }
     }
 
     /// The bid may go out, and the caller may want to know this.

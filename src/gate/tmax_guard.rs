@@ -1,4 +1,4 @@
-//! `tmaxGuard`: is there time left to answer the exchange at all? (spec: gates, tmaxGuard)
+#![doc = include_str!("../../docs/gates/tmaxGuard.md")]
 
 use super::Mode;
 use crate::call::Call;

@@ -62,8 +62,7 @@ const CONVERTED_MAX: usize = 16 * NAME_MAX;
 /// # Errors
 /// The first rule that the entry breaks.
 pub fn verify(entry: &[u8], placeholders: &[Box<[u8]>]) -> Result<(), DomainFault> {
-    let name = entry.trim_ascii();
-    let name = name.strip_suffix(b".").unwrap_or(name);
+    let name = bare(entry);
     if name.is_empty() || name.iter().any(|&byte| is_foreign(byte)) {
         return Err(DomainFault::Malformed);
     }
@@ -87,11 +86,32 @@ pub fn verify(entry: &[u8], placeholders: &[Box<[u8]>]) -> Result<(), DomainFaul
 /// The form in which names are compared: lower case, A-labels, no trailing dot. None when it is not a domain name.
 #[must_use]
 pub fn normalise(name: &str) -> Option<Box<[u8]>> {
+    NormalName::of(name.as_bytes()).map(|name| name.as_bytes().into())
+}
+
+/// A domain name in the form in which names are compared, without heap.
+#[derive(Debug)]
+pub(crate) struct NormalName {
+    ascii: AsciiName,
+}
+
+impl NormalName {
+    /// None when it is not a domain name.
+    pub(crate) fn of(name: &[u8]) -> Option<Self> {
+        let mut ascii = AsciiName::default();
+        let is_name = labels(ascii.of(bare(name)).ok()?).all(is_label);
+        is_name.then_some(Self { ascii })
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.ascii.bytes.get(..self.ascii.len).unwrap_or_default()
+    }
+}
+
+/// Without white space around it and without a trailing dot.
+pub(crate) fn bare(name: &[u8]) -> &[u8] {
     let name = name.trim_ascii();
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let mut ascii = AsciiName::default();
-    let name = ascii.of(name.as_bytes()).ok()?;
-    labels(name).all(is_label).then(|| name.into())
+    name.strip_suffix(b".").unwrap_or(name)
 }
 
 fn verify_registrable(name: &[u8]) -> Result<(), DomainFault> {

@@ -50,6 +50,7 @@ whats! {
     TooManyImps = "too many imps",
     TooManyBids = "too many bids",
     TooManyListEntries = "too many block-list entries",
+    TooManyDurationFloors = "too many duration floors",
 }
 
 impl What {
@@ -62,6 +63,7 @@ impl What {
                 | Self::TooManyImps
                 | Self::TooManyBids
                 | Self::TooManyListEntries
+                | Self::TooManyDurationFloors
         )
     }
 }

@@ -7,6 +7,7 @@
 
 use super::escape::unescape;
 use super::fault::{Fault, Read, What, fault};
+use super::fields::Fields;
 use super::keys::Key;
 use super::scan::Outline;
 use super::text::{PAYLOAD_BYTES_MAX, Text, Texts};
@@ -110,6 +111,16 @@ impl<'p> Reader<'p> {
     #[inline]
     pub(crate) fn object<K: Key>(
         &mut self,
+        member: impl FnMut(&mut Self, K) -> Read<()>,
+    ) -> Read<bool> {
+        self.object_of(u64::MAX, member)
+    }
+
+    /// The same, as if `K` named those keys only of which the bit is in `wanted`.
+    #[inline]
+    pub(crate) fn object_of<K: Key>(
+        &mut self,
+        wanted: u64,
         mut member: impl FnMut(&mut Self, K) -> Read<()>,
     ) -> Read<bool> {
         if self.peek() != Some(b'{') {
@@ -120,7 +131,7 @@ impl<'p> Reader<'p> {
         let mut more = self.byte(at) != b'}';
         while more {
             let (key, value) = self.key::<K>(at)?;
-            match key {
+            match key.filter(|key| key.bit() & wanted != 0) {
                 None => at = self.step_from(value)?,
                 Some(key) if seen & key.bit() != 0 => return Err(fault(What::KeyTwice, at)),
                 Some(key) => {
@@ -542,8 +553,12 @@ impl Key for Unread {
         None
     }
 
-    fn bit(self) -> u32 {
+    fn bit(self) -> u64 {
         match self {}
+    }
+
+    fn wanted(_: Fields) -> u64 {
+        0
     }
 }
 

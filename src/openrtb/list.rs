@@ -42,13 +42,13 @@ impl List {
 #[derive(Debug, Default)]
 pub(crate) struct Lists {
     categories: Vec<Category>,
-    domains: Vec<Text>,
+    texts: Vec<Text>,
 }
 
 impl Lists {
     pub(crate) fn clear(&mut self) {
         self.categories.clear();
-        self.domains.clear();
+        self.texts.clear();
     }
 
     /// The entries of a list of [`categories`](Self::read_categories).
@@ -56,9 +56,9 @@ impl Lists {
         list.of(&self.categories)
     }
 
-    /// The entries of a list of [`domains`](Self::read_domains).
-    pub(crate) fn domains(&self, list: List) -> &[Text] {
-        list.of(&self.domains)
+    /// The entries of a list of any other kind.
+    pub(crate) fn texts(&self, list: List) -> &[Text] {
+        list.of(&self.texts)
     }
 
     /// Reads an array of category ids. Entries that are not strings, or blank, are ignored; white space around an id
@@ -76,14 +76,24 @@ impl Lists {
         Ok(List::new(start, self.categories.len()))
     }
 
+    /// Reads an array of strings, without white space around them. Entries that are not strings, or blank, are ignored.
+    pub(crate) fn read_texts(&mut self, reader: &mut Reader<'_>) -> Read<List> {
+        let start = self.texts.len();
+        reader.texts_of_array(|entry| {
+            let text = entry.map(|entry| trim(entry).0);
+            self.texts.extend(text.filter(|text| !text.is_empty()));
+        })?;
+        Ok(List::new(start, self.texts.len()))
+    }
+
     /// Reads an array of advertiser domains, without white space around them. An entry that is not a string is kept
     /// as an empty one: both are wrong for the same reason (spec: gates, adomainVerify rule 1).
     pub(crate) fn read_domains(&mut self, reader: &mut Reader<'_>) -> Read<List> {
-        let start = self.domains.len();
+        let start = self.texts.len();
         reader.texts_of_array(|entry| {
             let domain = entry.map_or_else(Text::default, |entry| trim(entry).0);
-            self.domains.push(domain);
+            self.texts.push(domain);
         })?;
-        Ok(List::new(start, self.domains.len()))
+        Ok(List::new(start, self.texts.len()))
     }
 }

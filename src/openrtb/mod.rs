@@ -12,6 +12,8 @@ mod scan;
 
 mod escape;
 
+mod fields;
+
 mod keys;
 
 mod json;
@@ -20,7 +22,13 @@ mod text;
 
 mod list;
 
+mod offer;
+
+mod personal;
+
 mod request;
+
+mod creative;
 
 mod response;
 
@@ -36,9 +44,14 @@ mod codes;
 
 pub use category::{Category, CategoryKey, CategoryTaxonomy, TaxonomyTable};
 pub use codes::{LossReason, NoBidReason, NonBidStatus};
+pub use creative::Creative;
 pub use currency::{DEFAULT_CURRENCY, Rates};
 pub(crate) use fault::Fault;
+pub use fields::Fields;
+pub(crate) use fields::Wanted;
 pub use list::List;
+pub use offer::{DurationFloor, MediaType, Medium, Offer};
+pub use personal::{Personal, PersonalData};
 pub(crate) use request::BidRequest;
 pub use request::{BidRequestView, Content, Deal, Floor, Imp};
 pub(crate) use response::BidResponse;

@@ -1,9 +1,11 @@
 //! The bid response as the gates see it.
 
 use super::category::{Category, CategoryTaxonomy};
+use super::creative::Creative;
 use super::fault::{Read, What};
+use super::fields::{Fields, Wanted};
 use super::json::{Memory, Reader, Stepping, read_payload};
-use super::keys::keys;
+use super::keys::{Key as _, keys};
 use super::list::{List, Lists};
 use super::text::{Text, Texts};
 use crate::limits::Limits;
@@ -42,17 +44,34 @@ pub enum Price {
     NotANumber,
 }
 
+impl Price {
+    /// A finite price of at least 0, and how it is written.
+    #[must_use]
+    pub fn valid(self) -> Option<(f64, Text)> {
+        match self {
+            Self::Number(value, written) if value.is_finite() && value >= 0.0 => {
+                Some((value, written))
+            }
+            Self::Number(..) | Self::Absent | Self::NotANumber => None,
+        }
+    }
+}
+
 /// What was read of a bid response, with the memory to read the next one.
 #[derive(Debug, Default)]
 pub(crate) struct BidResponse {
+    id: Option<Text>,
     currency: Option<Text>,
     bids: Vec<Bid>,
+    /// One a bid; empty when no gate needs them.
+    creatives: Vec<Creative>,
+    attributes: Vec<(i64, Text)>,
     lists: Lists,
     memory: Memory,
 }
 
-keys!(ResponseKey { Currency = b"cur", Seatbid = b"seatbid" });
-keys!(SeatbidKey { Bid = b"bid" });
+keys!(ResponseKey { Currency = b"cur", Seatbid = b"seatbid", Id = b"id" if Fields::AUCTION_ID });
+keys!(SeatbidKey { Bid = b"bid", Seat = b"seat" if Fields::SEATS });
 keys!(BidKey {
     Id = b"id",
     Impid = b"impid",
@@ -62,28 +81,70 @@ keys!(BidKey {
     Cattax = b"cattax",
     DealId = b"dealid",
     MediaRating = b"qagmediarating",
+    Crid = b"crid" if Fields::CREATIVE_ID,
+    Adid = b"adid" if Fields::CREATIVE_ID,
+    Adm = b"adm" if Fields::CREATIVE_ID.or(Fields::MEDIA).or(Fields::SECURE),
+    Nurl = b"nurl" if Fields::CREATIVE_ID,
+    Bundle = b"bundle" if Fields::APPS,
+    Mtype = b"mtype" if Fields::ATTRIBUTES.or(Fields::MEDIA).or(Fields::DURATION_FLOORS),
+    Width = b"w" if Fields::MEDIA,
+    Height = b"h" if Fields::MEDIA,
+    Duration = b"dur" if Fields::DURATION_FLOORS,
+    Attr = b"attr" if Fields::ATTRIBUTES,
 });
 
+/// The keys of a bid response that a policy needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ResponseKeys {
+    response: u64,
+    seatbid: u64,
+    bid: u64,
+    /// Whether any of them is about creatives.
+    creatives: bool,
+}
+
+impl ResponseKeys {
+    pub(super) fn of(fields: Fields) -> Self {
+        let [bid, base] = [fields, Fields::NONE].map(BidKey::wanted);
+        Self {
+            response: ResponseKey::wanted(fields),
+            seatbid: SeatbidKey::wanted(fields),
+            bid,
+            creatives: bid != base || fields.meets(Fields::SEATS),
+        }
+    }
+}
+
 impl BidResponse {
-    /// Reads `payload`, in place of what was read before, and checks it to the last byte.
+    /// Reads what is `wanted` of `payload`, in place of what was read before, and checks it to the last byte.
     /// An empty payload is a response without bids (spec: contract §1).
-    pub(crate) fn read(&mut self, payload: &[u8], limits: &Limits) -> Read<()> {
+    pub(crate) fn read(&mut self, payload: &[u8], wanted: &Wanted, limits: &Limits) -> Read<()> {
         let Self {
+            id,
             currency,
             bids,
+            creatives,
+            attributes,
             lists,
             memory,
         } = self;
-        *currency = None;
+        (*id, *currency) = (None, None);
         bids.clear();
+        creatives.clear();
+        attributes.clear();
         lists.clear();
         if payload.is_empty() {
             return Ok(());
         }
         let mut reading = Reading {
+            id,
             currency,
             bids,
+            creatives,
+            creative: Creative::default(),
+            attributes,
             lists,
+            keys: &wanted.response,
             limits,
         };
         read_payload(payload, Stepping::Strict, limits.depth, memory, |reader| {
@@ -102,18 +163,25 @@ impl BidResponse {
 
 /// A bid response while it is read.
 struct Reading<'r> {
+    id: &'r mut Option<Text>,
     currency: &'r mut Option<Text>,
     bids: &'r mut Vec<Bid>,
+    creatives: &'r mut Vec<Creative>,
+    /// Of the bid that is read.
+    creative: Creative,
+    attributes: &'r mut Vec<(i64, Text)>,
     lists: &'r mut Lists,
+    keys: &'r ResponseKeys,
     limits: &'r Limits,
 }
 
 impl Reading<'_> {
     fn response(&mut self, reader: &mut Reader<'_>) -> Read<()> {
-        reader.object(|reader, key| {
+        reader.object_of(self.keys.response, |reader, key| {
             match key {
                 ResponseKey::Currency => *self.currency = reader.text()?,
                 ResponseKey::Seatbid => self.seatbids(reader)?,
+                ResponseKey::Id => *self.id = reader.text()?,
             }
             Ok(())
         })?;
@@ -123,10 +191,27 @@ impl Reading<'_> {
     fn seatbids(&mut self, reader: &mut Reader<'_>) -> Read<()> {
         let mut seatbid_index = 0;
         reader.array(|reader| {
-            reader.object(|reader, SeatbidKey::Bid| self.bids(reader, seatbid_index))?;
+            self.seatbid(reader, seatbid_index)?;
             seatbid_index += 1;
             Ok(())
         })?;
+        Ok(())
+    }
+
+    fn seatbid(&mut self, reader: &mut Reader<'_>, seatbid_index: u32) -> Read<()> {
+        let first = self.creatives.len();
+        let mut seat = None;
+        reader.object_of(self.keys.seatbid, |reader, key| {
+            match key {
+                SeatbidKey::Bid => self.bids(reader, seatbid_index)?,
+                SeatbidKey::Seat => seat = reader.text()?,
+            }
+            Ok(())
+        })?;
+        if seat.is_some() {
+            let of_seat = self.creatives.iter_mut().skip(first);
+            of_seat.for_each(|creative| creative.seat = seat);
+        }
         Ok(())
     }
 
@@ -138,8 +223,13 @@ impl Reading<'_> {
                 bid_index,
                 ..Bid::default()
             };
-            if reader.object(|reader, key| self.bid_member(&mut bid, reader, key))? {
-                self.bids.push(bid);
+            if self.keys.creatives {
+                self.creative = Creative::default();
+            }
+            if reader.object_of(self.keys.bid, |reader, key| {
+                self.bid_member(&mut bid, reader, key)
+            })? {
+                self.push(bid);
                 if self.bids.len() > self.limits.bids as usize {
                     return Err(reader.fault(What::TooManyBids));
                 }
@@ -148,6 +238,13 @@ impl Reading<'_> {
             Ok(())
         })?;
         Ok(())
+    }
+
+    fn push(&mut self, bid: Bid) {
+        self.bids.push(bid);
+        if self.keys.creatives {
+            self.creatives.push(self.creative);
+        }
     }
 
     fn bid_member(&mut self, bid: &mut Bid, reader: &mut Reader<'_>, key: BidKey) -> Read<()> {
@@ -160,9 +257,29 @@ impl Reading<'_> {
             BidKey::Cattax => bid.cattax = reader.integer()?,
             BidKey::DealId => bid.deal_id = reader.text()?,
             BidKey::MediaRating => bid.media_rating = reader.written_integer()?,
+            BidKey::Crid => self.creative.id = reader.text()?,
+            BidKey::Adid => self.creative.preloaded_id = reader.text()?,
+            BidKey::Adm => self.creative.markup = reader.text()?,
+            BidKey::Nurl => self.creative.win_notice = reader.text()?,
+            BidKey::Bundle => self.creative.bundle = reader.text()?,
+            BidKey::Mtype => self.creative.mtype = reader.integer()?,
+            BidKey::Width => self.creative.width = reader.integer()?,
+            BidKey::Height => self.creative.height = reader.integer()?,
+            BidKey::Duration => self.creative.duration = reader.number()?.map(|(dur, _)| dur),
+            BidKey::Attr => self.creative.attributes = attributes(self.attributes, reader)?,
         }
         Ok(())
     }
+}
+
+/// The integers of an array, and how they are written.
+fn attributes(attributes: &mut Vec<(i64, Text)>, reader: &mut Reader<'_>) -> Read<List> {
+    let first = attributes.len();
+    reader.array(|reader| {
+        attributes.extend(reader.written_integer()?);
+        Ok(())
+    })?;
+    Ok(List::new(first, attributes.len()))
 }
 
 fn price(reader: &mut Reader<'_>) -> Read<Price> {
@@ -203,7 +320,7 @@ impl<'a> BidResponseView<'a> {
     /// `adomain` of a bid, without white space around the entries. An entry that is not a string is empty.
     #[must_use]
     pub fn advertiser_domains(&self, bid: &Bid) -> &'a [Text] {
-        self.response.lists.domains(bid.adomain)
+        self.response.lists.texts(bid.adomain)
     }
 
     /// `cat` of a bid, without white space around the ids and without blanks.
@@ -217,5 +334,24 @@ impl<'a> BidResponseView<'a> {
     pub fn taxonomy(&self, bid: &Bid) -> CategoryTaxonomy {
         bid.cattax
             .map_or(CategoryTaxonomy::DEFAULT, CategoryTaxonomy)
+    }
+
+    /// `id`, of the bid request that is answered.
+    #[must_use]
+    pub const fn id(&self) -> Option<Text> {
+        self.response.id
+    }
+
+    /// The creative of the bid at `position`; nothing is known of it when no gate needs it.
+    #[must_use]
+    pub fn creative(&self, position: u32) -> Creative {
+        let creative = self.response.creatives.get(position as usize);
+        creative.copied().unwrap_or_default()
+    }
+
+    /// `attr` of a creative, each with how it is written.
+    #[must_use]
+    pub fn attributes(&self, creative: &Creative) -> &'a [(i64, Text)] {
+        creative.attributes.of(&self.response.attributes)
     }
 }

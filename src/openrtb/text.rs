@@ -92,6 +92,12 @@ impl<'a> Texts<'a> {
     pub fn str(&self, text: Text) -> &'a str {
         std::str::from_utf8(self.bytes(text)).unwrap_or_default()
     }
+
+    /// `text` without ASCII white space around it.
+    #[must_use]
+    pub fn trim(&self, text: Text) -> Text {
+        trim((text, self.bytes(text))).0
+    }
 }
 
 /// A text and its bytes, without ASCII white space around them.

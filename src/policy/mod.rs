@@ -103,7 +103,7 @@ impl Policy {
 }
 
 impl Default for Policy {
-    /// Every gate with its defaults, in the order of [`GATES`] behind [`TmaxGuard`].
+    /// Every gate of the default policy with its defaults, in the order of [`GATES`] behind [`TmaxGuard`].
     fn default() -> Self {
         Document::defaults(Self::compile)
     }

@@ -3,6 +3,7 @@
 use crate::document::{NamedList, Section};
 use crate::gate::{GATES, Gate, Mode, Row, TmaxGuard};
 use crate::limits::GATES_MAX;
+use crate::openrtb::{Fields, Wanted};
 use crate::verdict::GateMode;
 
 /// What judges a call: of a policy, or of one of its overrides.
@@ -16,13 +17,15 @@ pub(crate) struct RuleSet {
     pub(crate) tmax_guard: Option<TmaxGuard>,
     /// The gates that judge bids, in the order in which they run.
     pub(crate) gates: Vec<Box<dyn Gate>>,
+    /// What they read of the payloads.
+    pub(crate) wanted: Wanted,
     /// Of all gates, tmaxGuard first.
     names: Vec<&'static str>,
     /// Likewise.
     rollouts: Vec<Rollout>,
 }
 
-/// The gates of a document: a list of mappings, each with a name. Absent is every gate at its defaults.
+/// The gates of a document: a list of mappings, each with a name. Absent is every gate of the default policy.
 pub(super) const GATE_LIST: NamedList = NamedList {
     key: "gates",
     name: "name",
@@ -51,6 +54,7 @@ impl RuleSet {
         Self {
             fail_fast,
             timeout_ns: timeout_ms * 1_000_000,
+            wanted: Wanted::new(compiling.fields()),
             tmax_guard: guard.map(|(guard, _)| guard),
             gates: compiling.gates.into_iter().map(|(.., gate)| gate).collect(),
             names,
@@ -79,12 +83,16 @@ impl RuleSet {
     }
 }
 
-/// Every gate, by key and name.
+/// The gates of a document that lists none, by key and name.
 pub(super) fn default_gates() -> Vec<(&'static str, &'static str)> {
     std::iter::once(TmaxGuard::NAME)
-        .chain(GATES.iter().map(|row| row.name))
+        .chain(default_rows().map(|row| row.name))
         .map(|name| (GATE_LIST.name, name))
         .collect()
+}
+
+fn default_rows() -> impl Iterator<Item = &'static Row> {
+    GATES.iter().filter(|row| row.by_default)
 }
 
 /// On which evaluations a gate is enforced; on the others it warns.
@@ -162,5 +170,10 @@ impl Compiling {
         let gate = (row.compile)(options);
         self.gates
             .extend(rollout.map(|rollout| (row, rollout, gate)));
+    }
+    /// What the gates read beside what is always read.
+    fn fields(&self) -> Fields {
+        let fields = self.gates.iter().map(|(row, ..)| row.fields);
+        fields.fold(Fields::NONE, Fields::or)
     }
 }

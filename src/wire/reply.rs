@@ -136,6 +136,7 @@ impl Message<'_> {
         let (request, response) = evaluation.texts();
         match detail {
             Detail::None => {}
+            Detail::Field(path) => self.string(field, path.as_bytes()),
             Detail::Bid(value) => self.string(field, cut(response.bytes(value), DETAIL_BYTES)),
             Detail::Against(value, other) => self.message(field, |message| {
                 message

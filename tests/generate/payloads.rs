@@ -6,13 +6,14 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::compliance;
 use super::text::{Json, Member, Spelling};
 
-type Value = BoxedStrategy<Json>;
-type Optional = BoxedStrategy<Option<Member>>;
+pub(super) type Value = BoxedStrategy<Json>;
+pub(super) type Optional = BoxedStrategy<Option<Member>>;
 
 pub(crate) fn request() -> impl Strategy<Value = String> {
-    let root = object(vec![
+    let mut root = vec![
         field(0.95, "imp", list(imp(), 0..4)),
         field(
             0.8,
@@ -42,52 +43,63 @@ pub(crate) fn request() -> impl Strategy<Value = String> {
                 field(0.6, "name", name()),
             ]),
         ),
-    ]);
-    rendered(root)
+    ];
+    root.extend(compliance::of_request());
+    rendered(object(root))
 }
 
 pub(crate) fn response() -> impl Strategy<Value = String> {
-    let seatbid = object(vec![field(0.95, "bid", list(bid(), 0..5))]);
+    let seatbid = object(vec![
+        field(0.95, "bid", list(bid(), 0..5)),
+        field(0.8, "seat", compliance::seat()),
+    ]);
     let root = object(vec![
         field(0.5, "cur", currency()),
         field(0.95, "seatbid", list(seatbid, 0..3)),
+        field(0.9, "id", compliance::auction_id()),
     ]);
     prop_oneof![60 => rendered(root), 1 => Just(String::new())]
 }
 
 fn imp() -> Value {
-    let deal = object(vec![
-        field(0.9, "id", texts(&["d1", "d2", "D1"])),
-        field(0.8, "bidfloor", floor()),
+    let deal_floor = prop_oneof![1 => floor(), 1 => numbers(&["2.5", "31", "1000"])].boxed();
+    let mut deal = vec![
+        field(0.95, "id", texts(&["d1", "d1", "d2", "D1"])),
+        field(0.8, "bidfloor", deal_floor),
         field(0.6, "bidfloorcur", currency()),
+    ];
+    deal.extend(compliance::of_deal());
+    let pmp = object(vec![
+        field(0.9, "deals", list(object(deal), 1..4)),
+        field(0.5, "private_auction", flag()),
     ]);
-    object(vec![
+    let mut imp = vec![
         field(0.95, "id", imp_id()),
         field(0.8, "bidfloor", floor()),
         field(0.5, "bidfloorcur", currency()),
-        field(
-            0.4,
-            "pmp",
-            object(vec![field(0.9, "deals", list(deal, 0..3))]),
-        ),
-    ])
+        field(0.6, "pmp", pmp),
+    ];
+    imp.extend(compliance::of_imp());
+    object(imp)
 }
 
 fn bid() -> Value {
-    object(vec![
+    let mut bid = vec![
         field(0.9, "id", or_any_text(texts(&["b1", "b2"]))),
         field(0.95, "impid", or_any_text(imp_id())),
         field(0.95, "price", price()),
         field(0.9, "adomain", array(domain(), 0..4)),
         field(0.7, "cat", categories()),
         field(0.6, "cattax", taxonomy()),
-        field(0.4, "dealid", texts(&["d1", "d2", "d3"])),
+        field(0.6, "dealid", texts(&["d1", "d1", "d2", "d3"])),
         field(
             0.3,
             "qagmediarating",
             numbers(&["1", "2", "3", "2.0", "3e0", "0", "4", "2.5"]),
         ),
-    ])
+    ];
+    bid.extend(compliance::of_bid());
+    object(bid)
 }
 
 fn regs_ext() -> Value {
@@ -135,12 +147,12 @@ fn name() -> Value {
     ])
 }
 
-fn flag() -> Value {
+pub(super) fn flag() -> Value {
     let numbers = numbers(&["1", "0", "1.0", "1e0", "true", "false", "2", "10e-1", "0.5"]);
     prop_oneof![4 => numbers, 1 => texts(&["1", "0", "true", " 1"])].boxed()
 }
 
-fn floor() -> Value {
+pub(super) fn floor() -> Value {
     numbers(&[
         "0", "0.05", "0.1", "0.10", "0.099999", "1", "1.5", "2e0", "-1", "1e3", "1e-3", "100",
     ])
@@ -153,7 +165,7 @@ fn price() -> Value {
     ])
 }
 
-fn currency() -> Value {
+pub(super) fn currency() -> Value {
     texts(&["USD", "EUR", "GBP", "JPY", " eur ", "usd", "", " ", "XYZ"])
 }
 
@@ -164,7 +176,7 @@ fn taxonomy() -> Value {
     ])
 }
 
-fn domain() -> Value {
+pub(super) fn domain() -> Value {
     prop_oneof![
         20 => texts(DOMAINS),
         2 => "[a-zA-Z0-9.-]{0,24}".prop_map(Json::text),
@@ -289,11 +301,11 @@ static IDS: LazyLock<Vec<String>> = LazyLock::new(|| {
         .collect()
 });
 
-fn numbers(numbers: &'static [&'static str]) -> Value {
+pub(super) fn numbers(numbers: &'static [&'static str]) -> Value {
     typed(select(numbers).prop_map(Json::raw).boxed())
 }
 
-fn texts(texts: &'static [&'static str]) -> Value {
+pub(super) fn texts(texts: &'static [&'static str]) -> Value {
     typed(
         (select(texts), spelling())
             .prop_map(|(text, spelling)| Json::Text(text.to_owned(), spelling))
@@ -305,17 +317,17 @@ fn or_any_text(value: Value) -> Value {
     prop_oneof![9 => value, 1 => "\\PC{0,140}".prop_map(Json::text)].boxed()
 }
 
-fn array(element: Value, size: std::ops::Range<usize>) -> Value {
+pub(super) fn array(element: Value, size: std::ops::Range<usize>) -> Value {
     typed(vec(element, size).prop_map(Json::Array).boxed())
 }
 
 /// An array of objects, with an element among them now and then that is none.
-fn list(element: Value, size: std::ops::Range<usize>) -> Value {
+pub(super) fn list(element: Value, size: std::ops::Range<usize>) -> Value {
     array(prop_oneof![30 => element, 1 => anything()].boxed(), size)
 }
 
 /// An object of these fields and some that no gate reads, in any order, sometimes with one of them twice.
-fn object(fields: Vec<Optional>) -> Value {
+pub(super) fn object(fields: Vec<Optional>) -> Value {
     let ignored = vec((ignored_key(), spelling(), anything()), 0..3);
     let twice = option::weighted(0.01, any::<prop::sample::Index>());
     let members = (fields, ignored, twice).prop_map(|(fields, ignored, twice)| {
@@ -333,7 +345,7 @@ fn object(fields: Vec<Optional>) -> Value {
     typed(members.prop_shuffle().prop_map(Json::Object).boxed())
 }
 
-fn field(probability: f64, key: &'static str, value: Value) -> Optional {
+pub(super) fn field(probability: f64, key: &'static str, value: Value) -> Optional {
     option::weighted(
         probability,
         (spelling(), value).prop_map(move |(spelling, value)| (key.to_owned(), spelling, value)),
@@ -344,18 +356,16 @@ fn field(probability: f64, key: &'static str, value: Value) -> Optional {
 fn ignored_key() -> impl Strategy<Value = &'static str> {
     select(vec![
         "ext",
-        "device",
-        "user",
-        "banner",
-        "nurl",
-        "adm",
+        "dooh",
+        "burl",
+        "iurl",
+        "displaymanager",
         "IMP",
         "imp ",
         "",
         "price\u{0}",
         "\u{1f600}",
-        "seat",
-        "w",
+        "cid",
     ])
 }
 

@@ -76,8 +76,58 @@ fn gates() -> impl Strategy<Value = Value> {
         2 => others.clone().prop_shuffle().boxed(),
         1 => others.prop_flat_map(|gates| subsequence(gates, 1..=5)).boxed(),
     ];
+    let compliance = prop_oneof![
+        1 => Just(Vec::new()).boxed(),
+        2 => compliance().prop_shuffle().boxed(),
+        1 => compliance().prop_flat_map(|gates| subsequence(gates, 1..=4)).prop_shuffle().boxed(),
+    ];
+    let others = (others, compliance, any::<bool>()).prop_map(|(others, compliance, first)| {
+        if first {
+            [compliance, others].concat()
+        } else {
+            [others, compliance].concat()
+        }
+    });
     (option::weighted(0.7, tmax_guard()), others)
         .prop_map(|(guard, others)| guard.into_iter().chain(others).collect())
+}
+
+/// The gates that are not in the default policy.
+fn compliance() -> Vec<Options> {
+    let plain = [
+        "responseId",
+        "currencyAllowed",
+        "attributeBlock",
+        "appBlock",
+        "dealMatch",
+        "seatMatch",
+        "creativeIdentity",
+        "mediaMatch",
+        "secureMarkup",
+        "duplicateBid",
+        "coppaLeak",
+    ];
+    let plain = plain.map(|name| gate(name, Vec::new()));
+    let with_options = [
+        gate(
+            "advertiserBlock",
+            vec![(
+                "unknown_advertiser",
+                select(vec![json!("allow"), json!("fail")]).boxed(),
+            )],
+        ),
+        gate(
+            "floorCompliance",
+            vec![
+                (
+                    "tolerance_micros",
+                    select(vec![json!(0), json!(1), json!(500_000)]).boxed(),
+                ),
+                ("rates", rates()),
+            ],
+        ),
+    ];
+    plain.into_iter().chain(with_options).collect()
 }
 
 type Options = BoxedStrategy<Value>;
@@ -135,17 +185,18 @@ fn bid_sanity() -> Options {
                 "max_price_cur",
                 select(vec![json!("USD"), json!("EUR"), json!("JPY")]).boxed(),
             ),
-            (
-                "rates",
-                select(vec![
-                    json!({}),
-                    json!({ "EUR": 1.08 }),
-                    json!({ "EUR": 1.08, "GBP": 1.27, "JPY": 0.0067 }),
-                ])
-                .boxed(),
-            ),
+            ("rates", rates()),
         ],
     )
+}
+
+fn rates() -> Options {
+    select(vec![
+        json!({}),
+        json!({ "EUR": 1.08 }),
+        json!({ "EUR": 1.08, "GBP": 1.27, "JPY": 0.0067 }),
+    ])
+    .boxed()
 }
 
 fn audience_safety() -> Options {

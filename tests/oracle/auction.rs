@@ -3,6 +3,7 @@ use super::json::Node;
 
 pub(crate) struct Auction<'a> {
     pub(crate) request: &'a Node,
+    pub(crate) response: &'a Node,
     /// The elements of `imp` that are objects.
     pub(crate) imps: Vec<&'a Node>,
     /// `response.cur`, as it stands.
@@ -17,6 +18,7 @@ pub(crate) struct Bid<'a> {
     /// Position in that seatbid's `bid`, likewise.
     pub(crate) bid_index: u32,
     pub(crate) node: &'a Node,
+    pub(crate) seatbid: &'a Node,
 }
 
 impl<'a> Auction<'a> {
@@ -28,11 +30,13 @@ impl<'a> Auction<'a> {
                     seatbid_index,
                     bid_index,
                     node,
+                    seatbid,
                 });
             }
         }
         Self {
             request,
+            response,
             imps: objects(request, "imp").map(|(_, imp)| imp).collect(),
             cur: response.get("cur"),
             bids,
@@ -47,6 +51,14 @@ impl<'a> Auction<'a> {
             .copied()
             .find(|imp| text(imp, "id") == Some(impid))
     }
+}
+
+/// "Where two imps or two deals share an id, the first counts."
+pub(crate) fn deal_of<'a>(imp: &'a Node, bid: &Bid<'_>) -> Option<&'a Node> {
+    let dealid = bid.text("dealid")?;
+    objects(imp.get("pmp")?, "deals")
+        .map(|(_, deal)| deal)
+        .find(|deal| text(deal, "id") == Some(dealid))
 }
 
 impl<'a> Bid<'a> {
@@ -88,6 +100,27 @@ pub(crate) fn categories<'a>(node: &'a Node, key: &str) -> Vec<&'a str> {
     entries
         .filter(|entry| !entry.trim_ascii().is_empty())
         .collect()
+}
+
+/// Strings that are not blank, without white space around them.
+pub(crate) fn names<'a>(node: &'a Node, key: &str) -> Vec<&'a str> {
+    categories(node, key)
+        .iter()
+        .map(|name| name.trim_ascii())
+        .collect()
+}
+
+/// "Attributes are integers (`6`, `6.0`); other entries are ignored."
+pub(crate) fn integers(node: &Node, key: &str) -> Vec<String> {
+    let entries = node.list(key).unwrap_or_default().iter();
+    entries.filter_map(Node::integer).collect()
+}
+
+/// A string that is not blank, without white space around it.
+pub(crate) fn filled<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
+    text(node, key)
+        .map(str::trim_ascii)
+        .filter(|text| !text.is_empty())
 }
 
 /// `cattax` of a bid, a content object or the request: absent -> 1.

@@ -4,7 +4,7 @@
 //! before the fault may be answered too.
 use std::ops::Range;
 
-use super::fields::{Field, Shape};
+use super::fields::Shape;
 
 /// Levels of nesting; the root is level 1 (spec: contract §3, "nesting deeper than 64").
 const LEVELS: usize = 64;
@@ -128,8 +128,8 @@ pub(crate) struct Document {
     pub(crate) too_deep: bool,
 }
 
-/// Reads a payload whose root is an object with these fields.
-pub(crate) fn read(bytes: &[u8], fields: &'static [Field], care: Care) -> Document {
+/// Reads a payload whose root is an object of this shape.
+pub(crate) fn read(bytes: &[u8], shape: Shape<'_>, care: Care) -> Document {
     let mut reader = Reader {
         bytes,
         at: 0,
@@ -137,7 +137,7 @@ pub(crate) fn read(bytes: &[u8], fields: &'static [Field], care: Care) -> Docume
         fault: None,
         too_deep: false,
     };
-    let root = reader.value(Shape::Object(fields), 1);
+    let root = reader.value(shape, 1);
     reader.blanks();
     if reader.at < bytes.len() {
         reader.fail(reader.at);
@@ -192,12 +192,12 @@ impl Reader<'_> {
     }
 
     /// A value that stands at `level` if it is an object or array.
-    fn value(&mut self, shape: Shape, level: usize) -> Node {
+    fn value(&mut self, shape: Shape<'_>, level: usize) -> Node {
         self.blanks();
         self.too_deep |= level > LEVELS && matches!(self.peek(), Some(b'{' | b'['));
         match self.peek() {
             Some(b'{' | b'[') if level > RECURSION => {
-                self.skip(&[], level);
+                self.skip(Shape::ANY, level);
                 Node::Skipped
             }
             Some(b'{') => Node::Object(self.object(shape, level)),
@@ -210,7 +210,7 @@ impl Reader<'_> {
         }
     }
 
-    fn object(&mut self, shape: Shape, level: usize) -> Vec<(String, Node)> {
+    fn object(&mut self, shape: Shape<'_>, level: usize) -> Vec<(String, Node)> {
         let mut members = Vec::new();
         self.at += 1;
         self.blanks();
@@ -228,34 +228,34 @@ impl Reader<'_> {
         members
     }
 
-    fn member(&mut self, shape: Shape, level: usize) -> Option<(String, Node)> {
+    fn member(&mut self, shape: Shape<'_>, level: usize) -> Option<(String, Node)> {
         self.blanks();
         let key = self.key(shape)?;
         self.expect(b':');
         if self.faulty() {
             return None;
         }
-        let value = match (shape, shape.member(&key)) {
-            (Shape::Object(fields), None) if self.care == Care::WhereGatesRead => {
+        let value = match shape.member(&key) {
+            None if shape.is_object() && self.care == Care::WhereGatesRead => {
                 self.blanks();
-                self.skip(fields, level + 1);
+                self.skip(shape, level + 1);
                 Node::Skipped
             }
-            (_, member) => self.value(member.unwrap_or(Shape::Any), level + 1),
+            member => self.value(member.unwrap_or(Shape::ANY), level + 1),
         };
         Some((key, value))
     }
 
     /// A key, unescaped. A faulty one names no field, so that it matters only where everything does.
-    fn key(&mut self, shape: Shape) -> Option<String> {
-        if self.care == Care::Everywhere || shape == Shape::Any {
+    fn key(&mut self, shape: Shape<'_>) -> Option<String> {
+        if self.care == Care::Everywhere || shape.is_any() {
             return self.string();
         }
         let quoted = self.quoted()?;
         Some(unescape(self.bytes, quoted).unwrap_or_default())
     }
 
-    fn array(&mut self, shape: Shape, level: usize) -> Vec<Node> {
+    fn array(&mut self, shape: Shape<'_>, level: usize) -> Vec<Node> {
         let mut elements = Vec::new();
         self.at += 1;
         self.blanks();
@@ -348,13 +348,13 @@ impl Reader<'_> {
 
     /// Steps over a value that no gate reads, up to the comma or bracket that ends it. Nothing has to be right in
     /// there but brackets and quotes, and it must not swallow the key of a field that a gate reads.
-    fn skip(&mut self, fields: &[Field], level: usize) {
+    fn skip(&mut self, shape: Shape<'_>, level: usize) {
         let start = self.at;
         let mut open: Vec<u8> = Vec::new();
         while let Some(byte) = self.peek() {
             match byte {
                 b',' | b'}' | b']' if open.is_empty() => return,
-                b'"' if open.is_empty() && self.at > start => self.skip_stray_string(fields),
+                b'"' if open.is_empty() && self.at > start => self.skip_stray_string(shape),
                 b'"' => drop(self.quoted()),
                 _ => self.skip_byte(byte, &mut open),
             }
@@ -367,10 +367,10 @@ impl Reader<'_> {
     }
 
     /// A string where the value should have ended: a comma is missing before it, or it is nothing at all.
-    fn skip_stray_string(&mut self, fields: &[Field]) {
+    fn skip_stray_string(&mut self, shape: Shape<'_>) {
         let quoted = self.quoted().unwrap_or_default();
         let text = unescape(self.bytes, quoted).unwrap_or_default();
-        if fields.iter().any(|field| field.key == text) {
+        if shape.member(&text).is_some() {
             self.fail(self.at);
         }
     }

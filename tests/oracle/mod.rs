@@ -8,11 +8,12 @@ mod auction;
 mod fields;
 mod gates;
 mod json;
+mod limits;
 mod policy;
 mod taxonomy;
 
 use auction::Auction;
-use fields::{Field, Shape};
+use fields::{Listed, Shape};
 use json::{Care, Document, Node};
 
 pub(crate) use policy::Policy;
@@ -84,7 +85,12 @@ pub(crate) fn answers(
 /// "Order of judgement: decode the bid request (else `VERDICT_ERROR`) -> tmaxGuard (exhausted ends it here: the bid
 /// response is not even read) -> decode the bid response (else `VERDICT_ERROR`) -> the other gates."
 fn answers_of(request: &[u8], response: &[u8], policy: &Policy, timing: &Timing) -> Vec<Answer> {
-    let (mut answers, request) = match read_request(request) {
+    let listed: Vec<_> = policy
+        .gates
+        .iter()
+        .map(|listed| listed.gate.name())
+        .collect();
+    let (mut answers, request) = match read_request(request, &listed) {
         Reading::Valid(root) => (Vec::new(), root),
         Reading::MayBeMalformed(root) => {
             (vec![error("malformed_bid_request", "bid_request")], root)
@@ -99,7 +105,7 @@ fn answers_of(request: &[u8], response: &[u8], policy: &Policy, timing: &Timing)
         answers.push(exhausted);
         return answers;
     }
-    match read_response(response) {
+    match read_response(response, &listed) {
         Reading::Valid(response) | Reading::MayBeMalformed(response) => {
             answers.push(gates::judge(
                 policy,
@@ -122,32 +128,35 @@ enum Reading {
     Faulty(Vec<Answer>),
 }
 
-fn read_request(bytes: &[u8]) -> Reading {
-    let strict = json::read(bytes, fields::REQUEST, Care::Everywhere);
-    let imps = |root: &Node| objects(root.list("imp")) > 512;
-    let block_list = |root: &Node| {
-        auction::categories(root, "bcat").len() + auction::categories(root, "acat").len() > 16384
+fn read_request(bytes: &[u8], listed: Listed<'_>) -> Reading {
+    let shape = Shape::request(listed);
+    let over_limit = |root: &Node| {
+        objects(root.list("imp")) > 512
+            || limits::list_entries(root, listed) > 16384
+            || limits::too_many_duration_floors(root, listed)
     };
-    let over_limit = |root: &Node| imps(root) || block_list(root);
-    if strict.fault.is_none() {
-        return reading(
-            strict,
-            fields::REQUEST,
-            over_limit,
-            "malformed_bid_request",
-            "bid_request",
-        );
+    let read = |care| {
+        let document = json::read(bytes, shape, care);
+        let sound = document.fault.is_none();
+        let payload = "bid_request";
+        (
+            sound,
+            reading(
+                document,
+                shape,
+                over_limit,
+                "malformed_bid_request",
+                payload,
+            ),
+        )
+    };
+    let (sound, strict) = read(Care::Everywhere);
+    if sound {
+        return strict;
     }
     // "(at least: unbalanced or truncated structure, an unterminated string, and anything wrong in or around a field
     // that a gate reads)"
-    let lenient = json::read(bytes, fields::REQUEST, Care::WhereGatesRead);
-    match reading(
-        lenient,
-        fields::REQUEST,
-        over_limit,
-        "malformed_bid_request",
-        "bid_request",
-    ) {
+    match read(Care::WhereGatesRead).1 {
         Reading::Valid(root) => Reading::MayBeMalformed(root),
         Reading::Faulty(mut errors) => {
             errors.push(error("malformed_bid_request", "bid_request"));
@@ -158,7 +167,7 @@ fn read_request(bytes: &[u8]) -> Reading {
 }
 
 /// "Empty = HTTP 204, a no-bid": read as an object without fields.
-fn read_response(bytes: &[u8]) -> Reading {
+fn read_response(bytes: &[u8], listed: Listed<'_>) -> Reading {
     if bytes.is_empty() {
         return Reading::Valid(Node::Object(Vec::new()));
     }
@@ -170,10 +179,11 @@ fn read_response(bytes: &[u8]) -> Reading {
             .sum::<usize>()
             > 1024
     };
-    let document = json::read(bytes, fields::RESPONSE, Care::Everywhere);
+    let shape = Shape::response(listed);
+    let document = json::read(bytes, shape, Care::Everywhere);
     reading(
         document,
-        fields::RESPONSE,
+        shape,
         over_limit,
         "malformed_bid_response",
         "bid_response",
@@ -190,7 +200,7 @@ fn objects(elements: Option<&[Node]>) -> usize {
 
 fn reading(
     document: Document,
-    fields: &'static [Field],
+    shape: Shape<'_>,
     over_limit: impl Fn(&Node) -> bool,
     malformed: &'static str,
     payload: &'static str,
@@ -198,7 +208,7 @@ fn reading(
     let mut errors = Vec::new();
     // "malformed JSON, invalid UTF-8, lone surrogate, trailing bytes"; "a root that is not an object is malformed";
     // "a key that a gate reads stands twice in one object: the same error"
-    let duplicate = fields::has_duplicate(&document.root, Shape::Object(fields));
+    let duplicate = fields::has_duplicate(&document.root, shape);
     if document.fault.is_some() || !document.root.is_object() || duplicate {
         errors.push(error(malformed, payload));
     }

@@ -40,7 +40,28 @@ pub(crate) enum Gate {
         fail_on_unknown_category: bool,
         fail_on_taxonomy_mismatch: bool,
     },
+    ResponseId,
+    CurrencyAllowed,
+    AdvertiserBlock {
+        fail_on_unknown_advertiser: bool,
+    },
+    AttributeBlock,
+    AppBlock,
+    DealMatch,
+    FloorCompliance {
+        tolerance_micros: f64,
+        rates: Rates,
+    },
+    SeatMatch,
+    CreativeIdentity,
+    MediaMatch,
+    SecureMarkup,
+    DuplicateBid,
+    CoppaLeak,
 }
+
+/// "value of one unit in US dollars"
+pub(crate) type Rates = BTreeMap<String, f64>;
 
 #[derive(Clone, Debug)]
 pub(crate) struct BidSanity {
@@ -48,8 +69,7 @@ pub(crate) struct BidSanity {
     pub(crate) min_floor: f64,
     pub(crate) max_price: f64,
     pub(crate) max_price_cur: String,
-    /// "value of one unit in US dollars"
-    pub(crate) rates: BTreeMap<String, f64>,
+    pub(crate) rates: Rates,
 }
 
 #[derive(Clone, Debug)]
@@ -200,6 +220,25 @@ impl Gate {
                 fail_on_unknown_category: string(options, "unknown_category", "allow") == "fail",
                 fail_on_taxonomy_mismatch: string(options, "taxonomy_mismatch", "allow") == "fail",
             },
+            "responseId" => Self::ResponseId,
+            "currencyAllowed" => Self::CurrencyAllowed,
+            "advertiserBlock" => Self::AdvertiserBlock {
+                fail_on_unknown_advertiser: string(options, "unknown_advertiser", "allow")
+                    == "fail",
+            },
+            "attributeBlock" => Self::AttributeBlock,
+            "appBlock" => Self::AppBlock,
+            "dealMatch" => Self::DealMatch,
+            "floorCompliance" => Self::FloorCompliance {
+                tolerance_micros: number(options, "tolerance_micros", 1.0),
+                rates: rates(&options["rates"]),
+            },
+            "seatMatch" => Self::SeatMatch,
+            "creativeIdentity" => Self::CreativeIdentity,
+            "mediaMatch" => Self::MediaMatch,
+            "secureMarkup" => Self::SecureMarkup,
+            "duplicateBid" => Self::DuplicateBid,
+            "coppaLeak" => Self::CoppaLeak,
             unknown => panic!("no gate is called {unknown}"),
         }
     }
@@ -212,6 +251,19 @@ impl Gate {
             Self::BidSanity(_) => "bidSanity",
             Self::AudienceSafety(_) => "audienceSafety",
             Self::BcatCompliance { .. } => "bcatCompliance",
+            Self::ResponseId => "responseId",
+            Self::CurrencyAllowed => "currencyAllowed",
+            Self::AdvertiserBlock { .. } => "advertiserBlock",
+            Self::AttributeBlock => "attributeBlock",
+            Self::AppBlock => "appBlock",
+            Self::DealMatch => "dealMatch",
+            Self::FloorCompliance { .. } => "floorCompliance",
+            Self::SeatMatch => "seatMatch",
+            Self::CreativeIdentity => "creativeIdentity",
+            Self::MediaMatch => "mediaMatch",
+            Self::SecureMarkup => "secureMarkup",
+            Self::DuplicateBid => "duplicateBid",
+            Self::CoppaLeak => "coppaLeak",
         }
     }
 }
@@ -264,7 +316,7 @@ fn strings(list: &Value) -> Vec<String> {
         .collect()
 }
 
-fn rates(mapping: &Value) -> BTreeMap<String, f64> {
+fn rates(mapping: &Value) -> Rates {
     let entries = mapping.as_object().into_iter().flatten();
     entries
         .map(|(currency, rate)| (currency.clone(), rate.as_f64().unwrap()))

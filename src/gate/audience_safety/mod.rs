@@ -1,4 +1,4 @@
-//! `audienceSafety`: on inventory for children, is the creative one for children? (spec: gates, audienceSafety)
+#![doc = include_str!("../../../docs/gates/audienceSafety.md")]
 
 use super::{Gate, Judged, Sheet};
 use crate::auction::{Auction, JoinedBid};

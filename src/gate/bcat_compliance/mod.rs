@@ -1,4 +1,6 @@
-//! `bcatCompliance`: does the creative's category keep to the request's block list? (spec: gates, bcatCompliance)
+#![doc = include_str!("../../../docs/gates/bcatCompliance.md")]
+//!
+//! # Cost
 //!
 //! Lists are long and bids are few, so the list is read once: what the bids need to know is gathered first, as
 //! [`Needles`], and each entry of the list is looked up among them. Cost grows with entries plus categories, never
@@ -6,7 +8,7 @@
 
 mod needles;
 
-pub(crate) use needles::Needles;
+pub(super) use needles::Needles;
 
 use super::{Gate, Judged, Sheet};
 use crate::auction::{Auction, JoinedBid};
@@ -89,7 +91,9 @@ impl BcatCompliance {
             let fails = self.taxonomy_mismatch_fails;
             let detail = Detail::Taxonomies(bid.taxonomy().0, list.taxonomy.0);
             sheet.reject_if(fails, bid, Reason::TaxonomyMismatch, detail);
-        } else if let Some((reason, detail)) = self.offence(auction, bid, list, sheet.needles) {
+        } else if let Some((reason, detail)) =
+            self.offence(auction, bid, list, &sheet.memory.needles)
+        {
             sheet.reject(bid, reason, detail);
         }
     }
@@ -123,7 +127,7 @@ impl Gate for BcatCompliance {
         let Some(list) = CategoryList::of(auction.request) else {
             return Judged::Skipped(Reason::NoBlockList);
         };
-        self.look_up(auction, &list, sheet.needles);
+        self.look_up(auction, &list, &mut sheet.memory.needles);
         for bid in auction.bids() {
             self.judge_bid(auction, &bid, &list, sheet);
         }

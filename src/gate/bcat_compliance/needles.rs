@@ -5,7 +5,7 @@ use crate::openrtb::{CategoryKey, CategoryTaxonomy, Text, Texts};
 
 /// What the bids need to know of the list, with the memory for the next auction.
 #[derive(Debug, Default)]
-pub(crate) struct Needles {
+pub(in crate::gate) struct Needles {
     /// INVARIANT (sorted needles): once they are looked up, ascending by category, then id.
     needles: Vec<Needle>,
     /// A bit for each needle; an entry whose bit is not set is none of them.

@@ -103,7 +103,7 @@ fn offence(entry: &Node, extra_placeholders: &[String]) -> Option<&'static str> 
     is_suffix.then_some("adomain_public_suffix")
 }
 
-fn a_labels(name: &str) -> Option<String> {
+pub(super) fn a_labels(name: &str) -> Option<String> {
     let needs_conversion =
         !name.is_ascii() || name.split('.').any(|label| label.starts_with("xn--"));
     if !needs_conversion {
@@ -119,7 +119,7 @@ fn a_labels(name: &str) -> Option<String> {
     converted.ok().map(String::from)
 }
 
-fn is_label(label: &str) -> bool {
+pub(super) fn is_label(label: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&label.len())
         && label.bytes().all(allowed)

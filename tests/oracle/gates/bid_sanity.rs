@@ -1,8 +1,8 @@
 //! Is the price one that somebody meant? (spec: gates, bidSanity)
 use super::Finding;
-use crate::oracle::auction::{Auction, Bid, objects, text};
+use crate::oracle::auction::{Auction, Bid, deal_of, text};
 use crate::oracle::json::Node;
-use crate::oracle::policy::BidSanity;
+use crate::oracle::policy::{BidSanity, Rates};
 
 pub(crate) fn judge(options: &BidSanity, auction: &Auction<'_>, bid: &Bid<'_>) -> Option<Finding> {
     // 1 "`price` absent -> F `price_missing`; not a JSON number, or not finite as a double (`1e400`) -> F
@@ -19,7 +19,7 @@ pub(crate) fn judge(options: &BidSanity, auction: &Auction<'_>, bid: &Bid<'_>) -
     // 2 "Cap: bid currency = `response.cur`, absent or empty -> USD (trim, upper-case). If it equals `max_price_cur`, or
     // `rates` converts it, and price > cap -> F `price_above_cap`. Not convertible -> the cap is not applied."
     let currency = currency(auction.cur.and_then(Node::text));
-    if let Some(price) = options.convert(price, &currency, &options.max_price_cur)
+    if let Some(price) = convert(&options.rates, price, &currency, &options.max_price_cur)
         && price > options.max_price
     {
         return Some(Finding::Fails("price_above_cap"));
@@ -28,7 +28,7 @@ pub(crate) fn judge(options: &BidSanity, auction: &Auction<'_>, bid: &Bid<'_>) -
     let floor = floor(auction, bid).filter(|floor| floor.amount >= options.min_floor)?;
     // "Currencies equal or convertible -> price > floor x `max_floor_multiple` (with a relative tolerance of 1e-9) -> F
     // `price_above_floor_multiple`. Not convertible -> N `currency_not_comparable`."
-    let Some(floor) = options.convert(floor.amount, &floor.currency, &currency) else {
+    let Some(floor) = convert(&options.rates, floor.amount, &floor.currency, &currency) else {
         return Some(Finding::Note("currency_not_comparable"));
     };
     let limit = floor * options.max_floor_multiple * (1.0 + 1e-9);
@@ -51,14 +51,6 @@ fn floor(auction: &Auction<'_>, bid: &Bid<'_>) -> Option<Floor> {
     deal.or_else(|| floor_of(imp))
 }
 
-/// "Where two imps or two deals share an id, the first counts."
-fn deal_of<'a>(imp: &'a Node, bid: &Bid<'_>) -> Option<&'a Node> {
-    let dealid = bid.text("dealid")?;
-    objects(imp.get("pmp")?, "deals")
-        .map(|(_, deal)| deal)
-        .find(|deal| text(deal, "id") == Some(dealid))
-}
-
 fn floor_of(node: &Node) -> Option<Floor> {
     let amount = node.get("bidfloor").and_then(Node::number)?;
     Some(Floor {
@@ -67,7 +59,7 @@ fn floor_of(node: &Node) -> Option<Floor> {
     })
 }
 
-fn currency(text: Option<&str>) -> String {
+pub(super) fn currency(text: Option<&str>) -> String {
     let normal = text.unwrap_or_default().trim_ascii().to_ascii_uppercase();
     if normal.is_empty() {
         "USD".to_owned()
@@ -76,20 +68,18 @@ fn currency(text: Option<&str>) -> String {
     }
 }
 
-impl BidSanity {
-    fn convert(&self, amount: f64, from: &str, to: &str) -> Option<f64> {
-        if from == to {
-            return Some(amount);
-        }
-        Some(amount * self.rate(from)? / self.rate(to)?)
+pub(super) fn convert(rates: &Rates, amount: f64, from: &str, to: &str) -> Option<f64> {
+    if from == to {
+        return Some(amount);
     }
+    Some(amount * rate(rates, from)? / rate(rates, to)?)
+}
 
-    /// "value of one unit in US dollars, `EUR: 1.08`; USD is 1"
-    fn rate(&self, currency: &str) -> Option<f64> {
-        if currency == "USD" {
-            Some(1.0)
-        } else {
-            self.rates.get(currency).copied()
-        }
+/// "value of one unit in US dollars, `EUR: 1.08`; USD is 1"
+fn rate(rates: &Rates, currency: &str) -> Option<f64> {
+    if currency == "USD" {
+        Some(1.0)
+    } else {
+        rates.get(currency).copied()
     }
 }

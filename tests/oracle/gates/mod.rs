@@ -1,9 +1,15 @@
 //! What the gates decide (spec: gates), one file per gate, and how they run (spec: contract §2).
 mod adomain_verify;
+mod advertiser_block;
 mod audience_safety;
 mod bcat_compliance;
 mod bid_sanity;
+mod coppa_leak;
+mod floor_compliance;
 mod impid_match;
+mod lists;
+mod media_match;
+mod secure_markup;
 pub(crate) mod tmax_guard;
 
 use super::auction::{Auction, Bid};
@@ -128,7 +134,22 @@ fn skip_reason(gate: &Gate, auction: &Auction<'_>) -> Option<&'static str> {
         Gate::ImpidMatch => impid_match::skip_reason(auction),
         Gate::AudienceSafety(options) => audience_safety::skip_reason(options, auction),
         Gate::BcatCompliance { .. } => bcat_compliance::skip_reason(auction),
-        Gate::TmaxGuard { .. } | Gate::AdomainVerify { .. } | Gate::BidSanity(_) => None,
+        Gate::ResponseId => lists::no_request_id(auction),
+        Gate::CurrencyAllowed => lists::no_currency_list(auction),
+        Gate::AdvertiserBlock { .. } => advertiser_block::skip_reason(auction),
+        Gate::AttributeBlock => lists::no_attribute_list(auction),
+        Gate::AppBlock => lists::no_app_list(auction),
+        Gate::SeatMatch => lists::no_seat_list(auction),
+        Gate::SecureMarkup => secure_markup::skip_reason(auction),
+        Gate::CoppaLeak => coppa_leak::skip_reason(auction),
+        Gate::DealMatch | Gate::FloorCompliance { .. } | Gate::MediaMatch => {
+            impid_match::skip_reason(auction)
+        }
+        Gate::TmaxGuard { .. }
+        | Gate::AdomainVerify { .. }
+        | Gate::BidSanity(_)
+        | Gate::CreativeIdentity
+        | Gate::DuplicateBid => None,
     }
 }
 
@@ -154,6 +175,24 @@ fn judge_bid(gate: &Gate, auction: &Auction<'_>, bid: &Bid<'_>) -> Option<Findin
             };
             bcat_compliance::judge(&rules, auction, bid)
         }
+        Gate::AdvertiserBlock {
+            fail_on_unknown_advertiser,
+        } => advertiser_block::judge(*fail_on_unknown_advertiser, auction, bid),
+        Gate::FloorCompliance {
+            tolerance_micros,
+            rates,
+        } => floor_compliance::judge(*tolerance_micros, rates, auction, bid),
+        Gate::ResponseId => lists::response_id(auction).map(Finding::Fails),
+        Gate::CurrencyAllowed => lists::currency(auction).map(Finding::Fails),
+        Gate::AttributeBlock => lists::attribute(auction, bid).map(Finding::Fails),
+        Gate::AppBlock => lists::app(auction, bid).map(Finding::Fails),
+        Gate::DealMatch => lists::deal(auction, bid).map(Finding::Fails),
+        Gate::SeatMatch => lists::seat(auction, bid).map(Finding::Fails),
+        Gate::CreativeIdentity => lists::creative_identity(bid).map(Finding::Fails),
+        Gate::DuplicateBid => lists::duplicate(auction, bid).map(Finding::Fails),
+        Gate::MediaMatch => media_match::judge(auction, bid).map(Finding::Fails),
+        Gate::SecureMarkup => secure_markup::judge(auction, bid).map(Finding::Fails),
+        Gate::CoppaLeak => coppa_leak::judge(auction).map(Finding::Fails),
     }
 }
 
@@ -202,6 +241,23 @@ fn codes(reason: &str) -> (u32, u32) {
         | "unknown_category" => (209, 357),
         "child_unsafe_rating" => (200, 350),
         "taxonomy_mismatch" => (209, 303),
+        "response_id_missing" | "response_id_mismatch" => (5, 102),
+        "currency_not_allowed" => (3, 300),
+        "unknown_advertiser" | "advertiser_blocked" => (205, 356),
+        "advertiser_not_allowed" => (213, 350),
+        "attribute_blocked" => (210, 350),
+        "app_blocked" => (215, 350),
+        "deal_unknown" | "deal_required" => (4, 300),
+        "below_deal_floor" => (101, 304),
+        "below_duration_floor" | "below_floor" => (100, 301),
+        "seat_blocked" | "seat_not_allowed" => (104, 300),
+        "creative_id_missing" => (8, 102),
+        "markup_missing" => (7, 350),
+        "media_type_mismatch" | "markup_mismatch" => (204, 353),
+        "size_mismatch" => (203, 351),
+        "insecure_markup" => (207, 352),
+        "bid_id_duplicate" => (3, 302),
+        _ if reason.starts_with("coppa_") => (200, 300),
         unknown => panic!("{unknown} does not fail a bid"),
     }
 }
