@@ -1,12 +1,16 @@
 //! Request and response joined: all that a gate may see.
 
+use crate::call::Call;
 use crate::openrtb::{
-    Bid, BidRequestView, BidResponseView, CategoryTaxonomy, DEFAULT_CURRENCY, Deal, Imp, Text,
+    Bid, BidRequestView, BidResponseView, BidString, CategoryTaxonomy, DEFAULT_CURRENCY, Deal, Imp,
+    Text,
 };
 
 /// A bid request and the bid response to it, each bid with its imp.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Auction<'a> {
+    /// What the caller says beside the two payloads.
+    pub(crate) call: &'a Call<'a>,
     /// What the exchange asked.
     pub(crate) request: BidRequestView<'a>,
     /// What the bidder is about to answer.
@@ -31,6 +35,7 @@ const FEW_DEALS: usize = 16;
 impl<'a> Auction<'a> {
     /// Finds each bid's imp, and puts deals in an order in which they are found.
     pub(crate) fn join(
+        call: &'a Call<'a>,
         request: BidRequestView<'a>,
         response: BidResponseView<'a>,
         joins: &'a mut Joins,
@@ -56,6 +61,7 @@ impl<'a> Auction<'a> {
             deals_by_id.sort_unstable_by_key(|&deal| (id_of_deal(&request, deal), deal));
         }
         Self {
+            call,
             request,
             response,
             joins,
@@ -120,6 +126,7 @@ impl<'a> JoinedBid<'a> {
             request,
             response,
             joins,
+            ..
         } = &self.auction;
         let dealid = response.texts().bytes(self.bid.deal_id?);
         let mut deals = request.positions_of_deals(self.imp?);
@@ -138,6 +145,12 @@ impl<'a> JoinedBid<'a> {
             deals.find(named)?
         };
         request.all_deals().get(deal as usize)
+    }
+
+    /// Every string of the bid, in document order.
+    #[must_use]
+    pub(crate) fn strings(&self) -> &'a [BidString] {
+        self.auction.response.strings_of_bid(self.position)
     }
 
     /// `adomain`.

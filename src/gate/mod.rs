@@ -1,13 +1,19 @@
 //! The gates: one file each, named as the gate.
 //!
 //! A gate sees an [`Auction`] and writes what it finds on a [`Sheet`]. It neither knows the time nor the other gates:
-//! budget and fail-fast are the evaluation's ([`crate::evaluate`]). A new gate is a file and a row in [`GATES`].
+//! budget and fail-fast are the evaluation's ([`crate::evaluate`]). A new gate is a file and a row in [`FURTHER_GATES`].
 
 mod adomain_verify;
 mod audience_safety;
 mod bcat_compliance;
 mod bid_sanity;
+mod content;
+mod filesystem;
 mod impid_match;
+mod latency;
+mod patterns;
+mod pii;
+mod strings;
 mod tmax_guard;
 
 use std::fmt;
@@ -23,6 +29,11 @@ use crate::verdict::{Detail, Finding, GateOutcome, GateStatus, Reason};
 pub(crate) trait Gate: fmt::Debug + Send + Sync {
     /// Judges every bid of an auction that has bids, in document order. At most one finding a bid.
     fn judge(&self, auction: &Auction<'_>, sheet: &mut Sheet<'_>) -> Judged;
+
+    /// Whether it looks into every string of the bid response, which is then read for it.
+    fn reads_strings(&self) -> bool {
+        false
+    }
 }
 
 /// Whether a gate did its work.
@@ -61,6 +72,26 @@ pub(crate) const GATES: &[Row] = &[
     Row {
         name: "bcatCompliance",
         compile: |options| Box::new(bcat_compliance::BcatCompliance::compile(options)),
+    },
+];
+
+/// Gates that run where a policy lists them, and not by default.
+pub(crate) const FURTHER_GATES: &[Row] = &[
+    Row {
+        name: "latency",
+        compile: |options| Box::new(latency::Latency::compile(options)),
+    },
+    Row {
+        name: "pii",
+        compile: |options| Box::new(pii::Pii::compile(options)),
+    },
+    Row {
+        name: "filesystem",
+        compile: |options| Box::new(filesystem::Filesystem::compile(options)),
+    },
+    Row {
+        name: "content",
+        compile: |options| Box::new(content::Content::compile(options)),
     },
 ];
 

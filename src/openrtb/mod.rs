@@ -22,6 +22,8 @@ mod list;
 
 mod request;
 
+mod strings;
+
 mod response;
 
 mod category;
@@ -41,4 +43,5 @@ pub(crate) use request::BidRequest;
 pub use request::{BidRequestView, Content, Deal, Floor, Imp};
 pub(crate) use response::BidResponse;
 pub use response::{Bid, BidResponseView, Price};
+pub(crate) use strings::{BidString, Member};
 pub use text::{Text, Texts};

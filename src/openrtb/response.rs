@@ -2,9 +2,10 @@
 
 use super::category::CategoryTaxonomy;
 use super::fault::{Read, What};
-use super::json::{Memory, Reader, Stepping, read_payload};
+use super::json::{Memory, Reader, Stepping, read_payload, read_payload_again};
 use super::keys::keys;
 use super::list::{List, Lists};
+use super::strings::{BidString, Strings};
 use super::text::{Text, Texts};
 use crate::limits::Limits;
 
@@ -48,6 +49,7 @@ pub(crate) struct BidResponse {
     currency: Option<Text>,
     bids: Vec<Bid>,
     lists: Lists,
+    strings: Strings,
     memory: Memory,
 }
 
@@ -72,11 +74,13 @@ impl BidResponse {
             currency,
             bids,
             lists,
+            strings,
             memory,
         } = self;
         *currency = None;
         bids.clear();
         lists.clear();
+        strings.clear();
         if payload.is_empty() {
             return Ok(());
         }
@@ -89,6 +93,17 @@ impl BidResponse {
         read_payload(payload, Stepping::Strict, limits.depth, memory, |reader| {
             reading.response(reader)
         })
+    }
+
+    /// Reads every string of `payload` too, which was just read: for policies with a gate that looks into all of them.
+    pub(crate) fn read_strings(&mut self, payload: &[u8], limits: &Limits) -> Read<()> {
+        let Self {
+            strings, memory, ..
+        } = self;
+        if payload.is_empty() {
+            return Ok(());
+        }
+        read_payload_again(payload, limits.depth, memory, |reader| strings.read(reader))
     }
 
     /// What was read, with the payload it was read from.
@@ -217,5 +232,20 @@ impl<'a> BidResponseView<'a> {
     pub fn taxonomy(&self, bid: &Bid) -> CategoryTaxonomy {
         bid.cattax
             .map_or(CategoryTaxonomy::DEFAULT, CategoryTaxonomy)
+    }
+
+    /// The strings that stand in no bid, in document order. Keys are not among them; so it is with those of bids.
+    pub(crate) fn strings_outside_of_bids(&self) -> &'a [Text] {
+        self.response.strings.outside_of_bids()
+    }
+
+    /// The strings of the bid at `position`, in document order.
+    pub(crate) fn strings_of_bid(&self, position: u32) -> &'a [BidString] {
+        self.response.strings.of_bid(position)
+    }
+
+    /// False when there are more values than [`NODES`](crate::limits::NODES), and strings behind them were not read.
+    pub(crate) fn has_all_strings(&self) -> bool {
+        self.response.strings.are_complete()
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::document::{Document, Effective, Problems, Section};
-use crate::gate::{GATES, Gate, Row, TmaxGuard};
+use crate::gate::{FURTHER_GATES, GATES, Gate, Row, TmaxGuard};
 use crate::limits::GATES_MAX;
 
 /// Compiled rules: immutable, shared by all workers, replaced whole.
@@ -16,6 +16,8 @@ pub struct Policy {
     pub(crate) tmax_guard: Option<TmaxGuard>,
     /// The gates that judge bids, in the order in which they run.
     pub(crate) gates: Vec<Box<dyn Gate>>,
+    /// Whether one of them looks into every string of a bid response.
+    pub(crate) reads_strings: bool,
     names: Vec<&'static str>,
     effective: Effective,
     version: String,
@@ -53,6 +55,7 @@ impl Policy {
                 .into_iter()
                 .chain(compiling.gates.iter().map(|(row, _)| row.name))
                 .collect(),
+            reads_strings: compiling.gates.iter().any(|(_, gate)| gate.reads_strings()),
             gates: compiling.gates.into_iter().map(|(_, gate)| gate).collect(),
             version: effective.digest(),
             effective,
@@ -114,7 +117,12 @@ impl Compiling {
     fn gate(&mut self, options: &mut Section) {
         let guard = (TmaxGuard::NAME, None);
         let known: Vec<_> = std::iter::once(guard)
-            .chain(GATES.iter().map(|row| (row.name, Some(row))))
+            .chain(
+                GATES
+                    .iter()
+                    .chain(FURTHER_GATES)
+                    .map(|row| (row.name, Some(row))),
+            )
             .collect();
         match options.required_choice("name", &known) {
             None => options.skip_rest(),

@@ -6,6 +6,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::strings::any_string;
 use super::text::{Json, Member, Spelling};
 
 type Value = BoxedStrategy<Json>;
@@ -47,8 +48,12 @@ pub(crate) fn request() -> impl Strategy<Value = String> {
 }
 
 pub(crate) fn response() -> impl Strategy<Value = String> {
-    let seatbid = object(vec![field(0.95, "bid", list(bid(), 0..5))]);
+    let seatbid = object(vec![
+        field(0.95, "bid", list(bid(), 0..5)),
+        field(0.05, "seat", typed(any_string())),
+    ]);
     let root = object(vec![
+        field(0.05, "bidid", typed(any_string())),
         field(0.5, "cur", currency()),
         field(0.95, "seatbid", list(seatbid, 0..3)),
     ]);
@@ -87,6 +92,9 @@ fn bid() -> Value {
             "qagmediarating",
             numbers(&["1", "2", "3", "2.0", "3e0", "0", "4", "2.5"]),
         ),
+        field(0.3, "adm", typed(any_string())),
+        field(0.2, "nurl", typed(any_string())),
+        field(0.1, "ext", array(any_string(), 0..3)),
     ])
 }
 

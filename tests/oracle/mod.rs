@@ -9,6 +9,7 @@ mod fields;
 mod gates;
 mod json;
 mod policy;
+mod strings;
 mod taxonomy;
 
 use auction::Auction;
@@ -24,6 +25,7 @@ pub(crate) struct Timing {
     pub(crate) started_at_unix_us: Option<u64>,
     pub(crate) elapsed_us: Option<u64>,
     pub(crate) tmax_ms: Option<u32>,
+    pub(crate) latency_ms: Option<f64>,
 }
 
 /// One answer, in the words of the contract.
@@ -94,7 +96,7 @@ pub(crate) fn answers(
             answers.push(gates::judge(
                 policy,
                 guard,
-                &Auction::new(&request, &response),
+                &Auction::new(&request, &response, timing),
             ));
         }
         Reading::Faulty(errors) => answers.extend(errors),

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::taxonomy;
+use super::{gates, taxonomy};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
@@ -28,6 +28,24 @@ pub(crate) enum Gate {
         hierarchical: bool,
         fail_on_unknown_category: bool,
         fail_on_taxonomy_mismatch: bool,
+    },
+    Latency {
+        max_ms: f64,
+    },
+    Pii {
+        email: bool,
+        ssn: bool,
+        phone: bool,
+    },
+    Filesystem {
+        destructive: bool,
+        traversal: bool,
+        sensitive: bool,
+    },
+    Content {
+        empty_output: bool,
+        /// Built in and extra.
+        phrases: Vec<String>,
     },
 }
 
@@ -110,6 +128,23 @@ impl Gate {
                 fail_on_unknown_category: string(options, "unknown_category", "allow") == "fail",
                 fail_on_taxonomy_mismatch: string(options, "taxonomy_mismatch", "allow") == "fail",
             },
+            "latency" => Self::Latency {
+                max_ms: number(options, "max_ms", 100.0),
+            },
+            "pii" => Self::Pii {
+                email: flag(options, "email", true),
+                ssn: flag(options, "ssn", true),
+                phone: flag(options, "phone", true),
+            },
+            "filesystem" => Self::Filesystem {
+                destructive: flag(options, "destructive", true),
+                traversal: flag(options, "traversal", true),
+                sensitive: flag(options, "sensitive", true),
+            },
+            "content" => Self::Content {
+                empty_output: flag(options, "empty_output", true),
+                phrases: phrases(options),
+            },
             unknown => panic!("no gate is called {unknown}"),
         }
     }
@@ -122,6 +157,10 @@ impl Gate {
             Self::BidSanity(_) => "bidSanity",
             Self::AudienceSafety(_) => "audienceSafety",
             Self::BcatCompliance { .. } => "bcatCompliance",
+            Self::Latency { .. } => "latency",
+            Self::Pii { .. } => "pii",
+            Self::Filesystem { .. } => "filesystem",
+            Self::Content { .. } => "content",
         }
     }
 }
@@ -145,6 +184,16 @@ fn unsafe_ids(option: &Value, strict: bool) -> BTreeMap<&'static str, Vec<String
         by_table.insert(table, ids);
     }
     by_table
+}
+
+/// "The phrases are those of `data/refusals.tsv` and `extra_phrases`", which are "looked for also where `refusals` is
+/// false".
+fn phrases(options: &Value) -> Vec<String> {
+    let mut phrases = strings(&options["extra_phrases"]);
+    if flag(options, "refusals", true) {
+        phrases.extend(gates::content::refusals());
+    }
+    phrases
 }
 
 fn flag(options: &Value, key: &str, default: bool) -> bool {

@@ -67,7 +67,7 @@ impl Case {
             started_at_unix_us: self.timing.started_at_unix_us,
             elapsed_us: self.timing.elapsed_us,
             tmax_ms: self.timing.tmax_ms,
-            latency_ms: None,
+            latency_ms: self.timing.latency_ms,
             correlation_id: 7,
         }
     }
@@ -319,6 +319,10 @@ const WORDS: &[&str] = &[
     "bidSanity",
     "audienceSafety",
     "bcatCompliance",
+    "latency",
+    "pii",
+    "filesystem",
+    "content",
     // Reasons, in the order of the spec.
     "tmax_unknown",
     "start_unknown",
@@ -350,6 +354,17 @@ const WORDS: &[&str] = &[
     "taxonomy_mismatch",
     "blocked_category",
     "category_not_allowed",
+    "latency_unknown",
+    "latency_exceeded",
+    "email_address",
+    "ssn_shaped",
+    "phone_shaped",
+    "destructive_command",
+    "path_traversal",
+    "sensitive_path",
+    "empty_output",
+    "refusal_phrase",
+    "nodes_exceeded",
     "timeout",
     // Errors and the payloads they are about.
     "malformed_bid_request",

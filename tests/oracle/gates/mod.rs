@@ -3,7 +3,12 @@ mod adomain_verify;
 mod audience_safety;
 mod bcat_compliance;
 mod bid_sanity;
+pub(crate) mod content;
+mod filesystem;
 mod impid_match;
+mod latency;
+mod pii;
+mod text;
 pub(crate) mod tmax_guard;
 
 use super::auction::{Auction, Bid};
@@ -141,7 +146,13 @@ fn skip_reason(gate: &Gate, auction: &Auction<'_>) -> Option<&'static str> {
         Gate::ImpidMatch => impid_match::skip_reason(auction),
         Gate::AudienceSafety(options) => audience_safety::skip_reason(options, auction),
         Gate::BcatCompliance { .. } => bcat_compliance::skip_reason(auction),
-        Gate::TmaxGuard { .. } | Gate::AdomainVerify { .. } | Gate::BidSanity(_) => None,
+        Gate::Latency { .. } => latency::skip_reason(auction),
+        Gate::TmaxGuard { .. }
+        | Gate::AdomainVerify { .. }
+        | Gate::BidSanity(_)
+        | Gate::Pii { .. }
+        | Gate::Filesystem { .. }
+        | Gate::Content { .. } => None,
     }
 }
 
@@ -167,6 +178,21 @@ fn judge_bid(gate: &Gate, auction: &Auction<'_>, bid: &Bid<'_>) -> Option<Findin
             };
             bcat_compliance::judge(&rules, auction, bid)
         }
+        Gate::Latency { max_ms } => latency::judge(*max_ms, auction),
+        Gate::Pii { email, ssn, phone } => {
+            text::judge(auction, bid, |text| pii::find(*email, *ssn, *phone, text))
+        }
+        Gate::Filesystem {
+            destructive,
+            traversal,
+            sensitive,
+        } => text::judge(auction, bid, |text| {
+            filesystem::find(*destructive, *traversal, *sensitive, text)
+        }),
+        Gate::Content {
+            empty_output,
+            phrases,
+        } => content::judge(*empty_output, phrases, auction, bid),
     }
 }
 
@@ -215,6 +241,10 @@ fn codes(reason: &str) -> (u32, u32) {
         | "unknown_category" => (209, 357),
         "child_unsafe_rating" => (200, 350),
         "taxonomy_mismatch" => (209, 303),
+        "latency_exceeded" => (2, 101),
+        "email_address" | "ssn_shaped" | "phone_shaped" => (200, 350),
+        "destructive_command" | "path_traversal" | "sensitive_path" => (200, 350),
+        "empty_output" | "refusal_phrase" => (200, 350),
         unknown => panic!("{unknown} does not fail a bid"),
     }
 }

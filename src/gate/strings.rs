@@ -1,0 +1,40 @@
+//! How gates that look into every string judge: what stands in a bid is that bid's, and what stands outside of bids
+//! is every bid's.
+
+use super::{Judged, Sheet};
+use crate::auction::{Auction, JoinedBid};
+use crate::openrtb::{Text, Texts};
+use crate::verdict::{Detail, Reason};
+
+/// What was found in a string.
+pub(super) type Found = (Reason, Detail);
+
+/// Rejects every bid for what `in_string` finds outside of bids, else each for what `in_bid` finds in it.
+pub(super) fn judge_strings(
+    auction: &Auction<'_>,
+    sheet: &mut Sheet<'_>,
+    in_string: impl Fn(Text) -> Option<Found>,
+    in_bid: impl Fn(&JoinedBid<'_>) -> Option<Found>,
+) -> Judged {
+    let outside = auction.response.strings_outside_of_bids();
+    let of_response = outside.iter().copied().find_map(in_string);
+    for bid in auction.bids() {
+        if let Some((reason, detail)) = of_response.or_else(|| in_bid(&bid)) {
+            sheet.reject(&bid, reason, detail);
+        } else if !auction.response.has_all_strings() {
+            sheet.note(&bid, Reason::NodesExceeded, Detail::None);
+        }
+    }
+    Judged::Bids
+}
+
+/// The bytes of `text` up to `end`, of many only the last.
+pub(super) fn excerpt(texts: &Texts<'_>, text: Text, end: usize) -> Detail {
+    let string = texts.str(text);
+    let end = string.floor_char_boundary(end);
+    let start = string.ceil_char_boundary(end.saturating_sub(EXCERPT_BYTES));
+    Detail::Bid(text.shortened(start, string.len() - end))
+}
+
+/// Enough to find the place by, and short enough to be read in a log.
+const EXCERPT_BYTES: usize = 32;
