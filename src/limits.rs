@@ -14,7 +14,7 @@ pub const MESSAGE_BYTES_MAX: usize = 1 << 30;
 pub const DEPTH_MAX: u32 = 64;
 /// Gates of a policy: a finding names its gate in one byte.
 pub const GATES_MAX: usize = 64;
-/// Values of a bid response whose strings are looked into (spec: gates, pii). A response of a hundred bids has some
+/// Values of a bid response whose strings are looked into (docs/gates/pii.md). A response of a hundred bids has some
 /// thousands.
 pub const NODES: u32 = 10_000;
 /// Bytes of a phrase that a policy lets gates look for. Longer ones are prose, and no two refusals share that.

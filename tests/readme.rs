@@ -77,9 +77,7 @@ mod tests {
 
     #[test]
     fn the_reasons_are_those_there_are() {
-        let of_gates = rows("| gate | the question")
-            .into_iter()
-            .map(|row| row[2].clone());
+        let of_gates = gates_with_reasons().into_iter().map(|row| row[2].clone());
         let named = code_words(&of_gates.collect::<Vec<_>>().join(" "));
         let text = readme();
         let others = text
@@ -106,11 +104,25 @@ mod tests {
 
     #[test]
     fn each_gate_has_the_reasons_that_its_auctions_have() {
-        for row in rows("| gate | the question") {
+        for row in gates_with_reasons() {
             let gate = unquoted(&row[0]);
             let mut told: BTreeSet<_> = code_words(&row[2]).into_iter().collect();
             told.remove("strict");
             assert_eq!(told, reasons_in_auctions(&gate), "{gate}");
+        }
+    }
+
+    #[test]
+    fn every_further_gate_has_its_page() {
+        let pages = fs::read_dir(root().join("docs/gates")).unwrap();
+        let pages: BTreeSet<_> = pages
+            .map(|page| page.unwrap().path().file_stem().unwrap().to_owned())
+            .map(|name| name.into_string().unwrap())
+            .collect();
+        let told = column("| further gate |", 0);
+        assert_eq!(told.iter().cloned().collect::<BTreeSet<_>>(), pages);
+        for gate in told {
+            Policy::from_yaml(&format!("gates: [{{name: {gate}}}]"), "t").unwrap();
         }
     }
 
@@ -293,6 +305,10 @@ mod tests {
 }
 
 /// The reasons with which a gate fails or notes in `tests/auctions`.
+fn gates_with_reasons() -> Vec<Vec<String>> {
+    [rows("| gate | the question"), rows("| further gate |")].concat()
+}
+
 fn reasons_in_auctions(gate: &str) -> BTreeSet<String> {
     let mut reasons = BTreeSet::new();
     for file in fs::read_dir(root().join("tests/auctions").join(gate)).unwrap() {

@@ -1,5 +1,5 @@
 //! Patterns to be found in strings. All that a gate looks for is compiled into one table of states, so that a search
-//! is a single pass over the bytes, takes no memory, and lasts no longer on a string made to delay it.
+//! is a single pass over the bytes and takes no memory, and no string can be made to delay it.
 
 use regex_automata::dfa::{Automaton, OverlappingState, StartKind, dense};
 use regex_automata::nfa::thompson;
@@ -31,6 +31,9 @@ impl Patterns {
             .start_kind(StartKind::Unanchored)
             .dfa_size_limit(Some(table_bytes_max))
             .determinize_size_limit(Some(table_bytes_max));
+        let machine = thompson::Config::new()
+            .utf8(false)
+            .nfa_size_limit(Some(table_bytes_max));
         let syntax = syntax::Config::new()
             .unicode(false)
             .utf8(false)
@@ -38,7 +41,7 @@ impl Patterns {
         let states = dense::Builder::new()
             .configure(table)
             .syntax(syntax)
-            .thompson(thompson::Config::new().utf8(false))
+            .thompson(machine)
             .build_many(patterns)
             .ok()?;
         Some(Self { states })

@@ -40,15 +40,7 @@ impl Pii {
 impl Gate for Pii {
     fn judge(&self, auction: &Auction<'_>, sheet: &mut Sheet<'_>) -> Judged {
         let texts = auction.response.texts();
-        judge_strings(
-            auction,
-            sheet,
-            |text| self.find(texts, text),
-            |bid| {
-                let mut strings = bid.strings().iter();
-                strings.find_map(|string| self.find(texts, string.text))
-            },
-        )
+        judge_strings(auction, sheet, |text| self.find(texts, text))
     }
 
     fn reads_strings(&self) -> bool {

@@ -1,25 +1,36 @@
-//! How gates that look into every string judge: what stands in a bid is that bid's, and what stands outside of bids
-//! is every bid's.
+//! How gates that look into strings judge: what stands in a bid is that bid's, and what stands outside of bids is
+//! every bid's.
 
 use super::{Judged, Sheet};
 use crate::auction::{Auction, JoinedBid};
 use crate::openrtb::{Text, Texts};
 use crate::verdict::{Detail, Reason};
 
-/// What was found in a string.
+/// What was found, and where.
 pub(super) type Found = (Reason, Detail);
 
-/// Rejects every bid for what `in_string` finds outside of bids, else each for what `in_bid` finds in it.
+/// Judges every string of the response: outside of bids first, then bid by bid.
 pub(super) fn judge_strings(
     auction: &Auction<'_>,
     sheet: &mut Sheet<'_>,
-    in_string: impl Fn(Text) -> Option<Found>,
-    in_bid: impl Fn(&JoinedBid<'_>) -> Option<Found>,
+    find: impl Fn(Text) -> Option<Found>,
 ) -> Judged {
     let outside = auction.response.strings_outside_of_bids();
-    let of_response = outside.iter().copied().find_map(in_string);
+    let of_response = outside.iter().copied().find_map(&find);
+    judge_bids(auction, sheet, of_response, |bid| {
+        bid.strings().iter().find_map(|string| find(string.text))
+    })
+}
+
+/// Rejects every bid for what was found in the response as a whole, else each for what `find` finds in it.
+pub(super) fn judge_bids(
+    auction: &Auction<'_>,
+    sheet: &mut Sheet<'_>,
+    of_response: Option<Found>,
+    find: impl Fn(&JoinedBid<'_>) -> Option<Found>,
+) -> Judged {
     for bid in auction.bids() {
-        if let Some((reason, detail)) = of_response.or_else(|| in_bid(&bid)) {
+        if let Some((reason, detail)) = of_response.or_else(|| find(&bid)) {
             sheet.reject(&bid, reason, detail);
         } else if !auction.response.has_all_strings() {
             sheet.note(&bid, Reason::NodesExceeded, Detail::None);

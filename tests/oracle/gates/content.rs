@@ -42,8 +42,9 @@ fn holds(text: &str, phrase: &str) -> bool {
     places(text, phrase).into_iter().any(|at| {
         let before = at.checked_sub(1).and_then(|before| text.get(before));
         let behind = text.get(at + phrase.len());
-        !(is_of_word(before) && is_of_word(phrase.first()))
-            && !(is_of_word(behind) && is_of_word(phrase.last()))
+        let begins_within_a_word = is_of_word(before) && is_of_word(phrase.first());
+        let ends_within_a_word = is_of_word(behind) && is_of_word(phrase.last());
+        !begins_within_a_word && !ends_within_a_word
     })
 }
 

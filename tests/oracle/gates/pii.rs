@@ -46,11 +46,11 @@ fn is_ssn(text: &[u8], at: usize) -> bool {
     let (area, group, serial) = (&digits[..3], &digits[3..5], &digits[5..]);
     is_boundary(text, at)
         && is_boundary(text, at + 11)
-        && area != "000"
-        && area != "666"
-        && !area.starts_with('9')
-        && group != "00"
-        && serial != "0000"
+        && area != b"000"
+        && area != b"666"
+        && !area.starts_with(b"9")
+        && group != b"00"
+        && serial != b"0000"
 }
 
 /// "A separator is one `-`, `.` or space. A phone number ends on a word boundary, and begins on one unless it begins
@@ -76,7 +76,7 @@ fn is_phone(text: &[u8], at: usize) -> bool {
 }
 
 /// The digits of what stands at `at`, if it has this shape: `N` a digit, `S` a separator, all else itself.
-fn shaped(text: &[u8], at: usize, shape: &str) -> Option<String> {
+fn shaped(text: &[u8], at: usize, shape: &str) -> Option<Vec<u8>> {
     let piece = text.get(at..at + shape.len())?;
     let fits = piece
         .iter()
@@ -86,6 +86,6 @@ fn shaped(text: &[u8], at: usize, shape: &str) -> Option<String> {
             b'S' => b"-. ".contains(&byte),
             _ => byte == wanted,
         });
-    let digits = piece.iter().filter(|byte| byte.is_ascii_digit());
-    fits.then(|| digits.map(|&digit| char::from(digit)).collect())
+    let digits = piece.iter().copied().filter(u8::is_ascii_digit);
+    fits.then(|| digits.collect())
 }
