@@ -47,6 +47,9 @@ pub struct CheckArgs {
     /// The exchange's time limit in milliseconds; overrides the bid request's tmax
     #[arg(long, value_name = "MS")]
     tmax_ms: Option<u32>,
+    /// The bidder's own latency in milliseconds
+    #[arg(long, value_name = "MS")]
+    latency_ms: Option<f64>,
     #[command(flatten)]
     policy: PolicyArgs,
     /// Print the reply as proto JSON
@@ -122,6 +125,7 @@ impl Pair {
             started_at_unix_us: args.started_at_unix_us,
             elapsed_us: args.elapsed_us,
             tmax_ms: args.tmax_ms,
+            latency_ms: args.latency_ms,
             ..Call::default()
         }
     }

@@ -1,7 +1,8 @@
 //! The gates: one file each, named as the gate.
 //!
 //! A gate sees an [`Auction`] and writes what it finds on a [`Sheet`]. It neither knows the time nor the other gates:
-//! budget and fail-fast are the evaluation's ([`crate::evaluate`]). A new gate is a file and a row in [`FURTHER_GATES`].
+//! budget and fail-fast are the evaluation's ([`crate::evaluate`]). A new gate is a file, a row in [`FURTHER_GATES`] and a
+//! page in `docs/gates`.
 
 mod adomain_verify;
 mod audience_safety;

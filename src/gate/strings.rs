@@ -49,3 +49,34 @@ pub(super) fn excerpt(texts: &Texts<'_>, text: Text, end: usize) -> Detail {
 
 /// Enough to find the place by, and short enough to be read in a log.
 const EXCERPT_BYTES: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::excerpt;
+    use crate::openrtb::{Text, Texts};
+    use crate::verdict::Detail;
+
+    #[test]
+    fn an_excerpt_ends_where_something_was_found_and_cuts_no_character() {
+        let quoted = |string: &str, end| {
+            let texts = Texts::new(string.as_bytes(), b"");
+            let text = Text::of_payload(0, string.len());
+            let Detail::Bid(excerpt) = excerpt(&texts, text, end) else {
+                panic!("an excerpt is of the bid")
+            };
+            texts.str(excerpt).to_owned()
+        };
+        assert_eq!(quoted("; rm -rf /", 8), "; rm -rf");
+        let (before, command) = ("\u{e9}".repeat(20), "rm -rf");
+        let within = before.len() + command.len() + 1;
+        let expected = format!("{}{command}", "\u{e9}".repeat(13));
+        assert_eq!(
+            quoted(&format!("{before}{command}\u{e9}"), within),
+            expected
+        );
+        assert_eq!(
+            quoted(&format!("x{before}{command}\u{e9}"), within + 1),
+            expected
+        );
+    }
+}
