@@ -1,13 +1,16 @@
 //! Request and response joined: all that a gate may see.
 
+use crate::call::Call;
 use crate::openrtb::{
-    Bid, BidRequestView, BidResponseView, Category, CategoryTaxonomy, Creative, DEFAULT_CURRENCY,
-    Deal, Imp, Offer, Text,
+    Bid, BidRequestView, BidResponseView, BidString, Category, CategoryTaxonomy, Creative,
+    DEFAULT_CURRENCY, Deal, Imp, Offer, Text,
 };
 
 /// A bid request and the bid response to it, each bid with its imp.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Auction<'a> {
+    /// What the caller says beside the two payloads.
+    pub(crate) call: &'a Call<'a>,
     /// What the exchange asked.
     pub(crate) request: BidRequestView<'a>,
     /// What the bidder is about to answer.
@@ -32,6 +35,7 @@ const FEW_DEALS: usize = 16;
 impl<'a> Auction<'a> {
     /// Finds each bid's imp, and puts deals in an order in which they are found.
     pub(crate) fn join(
+        call: &'a Call<'a>,
         request: BidRequestView<'a>,
         response: BidResponseView<'a>,
         joins: &'a mut Joins,
@@ -57,6 +61,7 @@ impl<'a> Auction<'a> {
             deals_by_id.sort_unstable_by_key(|&deal| (id_of_deal(&request, deal), deal));
         }
         Self {
+            call,
             request,
             response,
             joins,
@@ -128,6 +133,7 @@ impl<'a> JoinedBid<'a> {
             request,
             response,
             joins,
+            ..
         } = &self.auction;
         let dealid = response.texts().bytes(self.bid.deal_id?);
         let mut deals = request.positions_of_deals(self.imp?);
@@ -171,6 +177,12 @@ impl<'a> JoinedBid<'a> {
     #[must_use]
     pub(crate) fn seat(&self) -> Option<Text> {
         self.auction.response.filled(self.creative().seat)
+    }
+
+    /// Every string of the bid, in document order.
+    #[must_use]
+    pub(crate) fn strings(&self) -> &'a [BidString] {
+        self.auction.response.strings_of_bid(self.position)
     }
 
     /// `adomain`.

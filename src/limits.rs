@@ -21,6 +21,13 @@ pub const LISTED_NAME_BYTES: usize = 1024;
 pub const GATES_MAX: usize = 64;
 /// Overrides of a policy: the lookup keeps one bit each. An exchange each, and room.
 pub const OVERRIDES_MAX: usize = 128;
+/// Values of a bid response whose strings are looked into (docs/gates/pii.md). A response of a hundred bids has some
+/// thousands.
+pub const NODES: u32 = 10_000;
+/// Bytes of a phrase that a policy lets gates look for. Longer ones are prose, and no two refusals share that.
+pub const PHRASE_BYTES: usize = 128;
+/// Bytes of a table of states made of a policy's phrases: some 200 of the usual length.
+pub const PHRASES_TABLE_BYTES: usize = 4 << 20;
 /// Bytes of a configuration or policy file. A real one has a few kilobytes; this stops a wrong path early.
 pub const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
 /// Levels of nesting of a configuration or policy file: it is read recursively.

@@ -351,6 +351,28 @@ reasons! {
     CoppaPreciseGeo = "coppa_precise_geo", Some(LossReason::CreativeFiltered), Some(NonBidStatus::ResponseRejected);
     /// Under COPPA, and the request holds a whole IP address.
     CoppaIpAddress = "coppa_ip_address", Some(LossReason::CreativeFiltered), Some(NonBidStatus::ResponseRejected);
+    /// Skipped: the call does not say how long the bidder took.
+    LatencyUnknown = "latency_unknown", None, None;
+    /// The bidder took longer than it may.
+    LatencyExceeded = "latency_exceeded", Some(LossReason::ImpressionOpportunityExpired), Some(NonBidStatus::ErrorTimeout);
+    /// A string holds an email address.
+    EmailAddress = "email_address", Some(LossReason::CreativeFiltered), Some(NonBidStatus::InvalidCreative);
+    /// A string holds what has the shape of a US social security number.
+    SsnShaped = "ssn_shaped", Some(LossReason::CreativeFiltered), Some(NonBidStatus::InvalidCreative);
+    /// A string holds what has the shape of a US phone number.
+    PhoneShaped = "phone_shaped", Some(LossReason::CreativeFiltered), Some(NonBidStatus::InvalidCreative);
+    /// A string holds a command that destroys files.
+    DestructiveCommand = "destructive_command", Some(LossReason::CreativeFiltered), Some(NonBidStatus::InvalidCreative);
+    /// A string holds a path that climbs out of a directory.
+    PathTraversal = "path_traversal", Some(LossReason::CreativeFiltered), Some(NonBidStatus::InvalidCreative);
+    /// A string holds the path of a file or directory of secrets.
+    SensitivePath = "sensitive_path", Some(LossReason::CreativeFiltered), Some(NonBidStatus::InvalidCreative);
+    /// The markup is blank.
+    EmptyOutput = "empty_output", Some(LossReason::CreativeFiltered), Some(NonBidStatus::InvalidCreative);
+    /// The markup is a language model's refusal.
+    RefusalPhrase = "refusal_phrase", Some(LossReason::CreativeFiltered), Some(NonBidStatus::InvalidCreative);
+    /// The response has more values than are looked into.
+    NodesExceeded = "nodes_exceeded", None, None;
 }
 
 /// Which payload an error is about.

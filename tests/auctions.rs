@@ -94,6 +94,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_further_gate_is_described_by_at_least_ten_facts() {
+        let fixtures = fixture::all();
+        for gate in ["latency", "pii", "filesystem", "content"] {
+            let facts = fixtures.iter().filter(|fixture| fixture.folder == gate);
+            assert!(facts.count() >= 10, "{gate}");
+        }
+    }
+
     /// Collects what is wrong with each fixture and fails once, with all of it.
     fn report(mut differences: impl FnMut(&Fixture) -> Vec<String>) {
         let fixtures = fixture::all();

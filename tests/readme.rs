@@ -112,6 +112,20 @@ mod tests {
     }
 
     #[test]
+    fn every_further_gate_has_its_page() {
+        let pages = fs::read_dir(root().join("docs/gates")).unwrap();
+        let pages: BTreeSet<_> = pages
+            .map(|page| page.unwrap().path().file_stem().unwrap().to_owned())
+            .map(|name| name.into_string().unwrap())
+            .collect();
+        let told = column("| further gate |", 0);
+        assert_eq!(told.iter().cloned().collect::<BTreeSet<_>>(), pages);
+        for gate in told {
+            Policy::from_yaml(&format!("gates: [{{name: {gate}}}]"), "t").unwrap();
+        }
+    }
+
+    #[test]
     fn the_options_are_those_of_the_policy_with_their_defaults() {
         let mut gate = "";
         let mut options = Vec::new();
@@ -309,6 +323,10 @@ fn gates() -> Vec<Vec<String>> {
 }
 
 /// The reasons with which a gate fails or notes in `tests/auctions`.
+fn gates_with_reasons() -> Vec<Vec<String>> {
+    [rows("| gate | the question"), rows("| further gate |")].concat()
+}
+
 fn reasons_in_auctions(gate: &str) -> BTreeSet<String> {
     let mut reasons = BTreeSet::new();
     for file in fs::read_dir(root().join("tests/auctions").join(gate)).unwrap() {

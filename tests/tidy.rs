@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("document", &["limits"]),
     ("openrtb",  &["limits"]),
     ("verdict",  &["openrtb"]),
-    ("auction",  &["openrtb"]),
+    ("auction",  &["call", "openrtb"]),
     ("gate",     &["limits", "call", "document", "openrtb", "verdict", "auction"]),
     ("policy",   &["limits", "document", "openrtb", "verdict", "gate"]),
     ("evaluate", &["limits", "call", "openrtb", "verdict", "auction", "gate", "policy"]),

@@ -35,6 +35,9 @@ pub(super) struct CallArgs {
     /// The exchange's time limit in milliseconds; overrides the bid request's tmax
     #[arg(long, value_name = "MS")]
     tmax_ms: Option<u32>,
+    /// The bidder's own latency in milliseconds
+    #[arg(long, value_name = "MS")]
+    latency_ms: Option<f64>,
 }
 
 /// Refuses what the RPC would refuse (spec: contract §1).
@@ -78,6 +81,7 @@ impl CallArgs {
             started_at_unix_us: self.started_at_unix_us,
             elapsed_us: self.elapsed_us,
             tmax_ms: self.tmax_ms,
+            latency_ms: self.latency_ms,
             ..Call::default()
         }
     }

@@ -105,15 +105,21 @@ impl Evaluator {
             return Ok(exhausted);
         }
 
+        let unreadable = |fault| EvaluationError::unreadable(Payload::BidResponse, fault);
         self.response
             .read(call.bid_response, &rules.wanted, &self.limits)
-            .map_err(|fault| EvaluationError::unreadable(Payload::BidResponse, fault))?;
+            .map_err(unreadable)?;
+        if rules.wanted.strings {
+            self.response
+                .read_strings(call.bid_response, &self.limits)
+                .map_err(unreadable)?;
+        }
         let response = self.response.view(call.bid_response);
         if response.bids().is_empty() {
             return Ok(run.no_bids());
         }
 
-        let auction = Auction::join(request, response, &mut self.joins);
+        let auction = Auction::join(call, request, response, &mut self.joins);
         Ok(run.gates(&auction, &mut self.findings, &mut self.memory))
     }
 }

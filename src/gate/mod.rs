@@ -11,19 +11,25 @@ mod attribute_block;
 mod audience_safety;
 mod bcat_compliance;
 mod bid_sanity;
+mod content;
 mod coppa_leak;
 mod creative_identity;
 mod currency_allowed;
 mod deal_match;
 mod duplicate_bid;
+mod filesystem;
 mod floor_compliance;
 mod impid_match;
+mod latency;
 mod media_match;
 mod names;
+mod patterns;
+mod pii;
 mod rates;
 mod response_id;
 mod seat_match;
 mod secure_markup;
+mod strings;
 mod tmax_guard;
 
 use std::fmt;
@@ -200,6 +206,34 @@ pub(crate) const GATES: &[Row] = &[
         default_mode: Mode::Warn,
         fields: Fields::PERSONAL,
         compile: |options| Box::new(coppa_leak::CoppaLeak::compile(options)),
+    },
+    Row {
+        name: "latency",
+        by_default: false,
+        default_mode: Mode::Enforce,
+        fields: Fields::NONE,
+        compile: |options| Box::new(latency::Latency::compile(options)),
+    },
+    Row {
+        name: "pii",
+        by_default: false,
+        default_mode: Mode::Enforce,
+        fields: Fields::STRINGS,
+        compile: |options| Box::new(pii::Pii::compile(options)),
+    },
+    Row {
+        name: "filesystem",
+        by_default: false,
+        default_mode: Mode::Enforce,
+        fields: Fields::STRINGS,
+        compile: |options| Box::new(filesystem::Filesystem::compile(options)),
+    },
+    Row {
+        name: "content",
+        by_default: false,
+        default_mode: Mode::Enforce,
+        fields: Fields::STRINGS,
+        compile: |options| Box::new(content::Content::compile(options)),
     },
 ];
 

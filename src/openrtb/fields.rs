@@ -35,6 +35,9 @@ impl Fields {
     /// What `device` and `user` say about a person.
     pub const PERSONAL: Self = Self(1 << 12);
 
+    /// Every string of the response.
+    pub const STRINGS: Self = Self(1 << 13);
+
     /// What the six gates of the default policy read: no bit of a set, for every set meets it.
     pub(crate) const ALWAYS: Self = Self(1);
 
@@ -60,6 +63,8 @@ impl Fields {
 pub(crate) struct Wanted {
     pub(super) request: RequestKeys,
     pub(super) response: ResponseKeys,
+    /// Whether every string of the response is looked at.
+    pub(crate) strings: bool,
 }
 
 impl Wanted {
@@ -67,6 +72,7 @@ impl Wanted {
         Self {
             request: RequestKeys::of(fields),
             response: ResponseKeys::of(fields),
+            strings: fields.meets(Fields::STRINGS),
         }
     }
 }

@@ -87,6 +87,27 @@ pub(crate) fn read_payload<'p>(
     }
 }
 
+/// Reads a payload once more that was read just before, without a fault and into the same `memory`. What is decoded
+/// goes behind what was decoded then, so that earlier texts stay good.
+pub(crate) fn read_payload_again<'p>(
+    payload: &'p [u8],
+    depth_max: u32,
+    memory: &'p mut Memory,
+    root: impl FnOnce(&mut Reader<'p>) -> Read<()>,
+) -> Read<()> {
+    let Memory { outline, decoded } = memory;
+    let mut reader = Reader {
+        bytes: payload,
+        at: 0,
+        depth: 0,
+        depth_max,
+        stepping: Stepping::Balanced,
+        outline,
+        decoded,
+    };
+    reader.root(root)
+}
+
 /// Bytes up to which `payload` is UTF-8.
 fn valid_utf8(payload: &[u8]) -> usize {
     simdutf8::compat::from_utf8(payload).map_or_else(|error| error.valid_up_to(), str::len)
@@ -131,7 +152,7 @@ impl<'p> Reader<'p> {
         let mut more = self.byte(at) != b'}';
         while more {
             let (key, value) = self.key::<K>(at)?;
-            match key.filter(|key| key.bit() & wanted != 0) {
+            match key.filter(|key| key.bit() & !wanted == 0) {
                 None => at = self.step_from(value)?,
                 Some(key) if seen & key.bit() != 0 => return Err(fault(What::KeyTwice, at)),
                 Some(key) => {

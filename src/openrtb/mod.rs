@@ -30,6 +30,8 @@ mod request;
 
 mod creative;
 
+mod strings;
+
 mod response;
 
 mod splice;
@@ -57,4 +59,5 @@ pub use request::{BidRequestView, Content, Deal, Floor, Imp};
 pub(crate) use response::BidResponse;
 pub use response::{Bid, BidResponseView, Price};
 pub(crate) use splice::Splicer;
+pub(crate) use strings::{BidString, Member};
 pub use text::{Text, Texts};

@@ -4,9 +4,10 @@ use super::category::{Category, CategoryTaxonomy};
 use super::creative::Creative;
 use super::fault::{Read, What};
 use super::fields::{Fields, Wanted};
-use super::json::{Memory, Reader, Stepping, read_payload};
+use super::json::{Memory, Reader, Stepping, read_payload, read_payload_again};
 use super::keys::{Key as _, keys};
 use super::list::{List, Lists};
+use super::strings::{BidString, Strings};
 use super::text::{Text, Texts};
 use crate::limits::Limits;
 
@@ -67,6 +68,7 @@ pub(crate) struct BidResponse {
     creatives: Vec<Creative>,
     attributes: Vec<(i64, Text)>,
     lists: Lists,
+    strings: Strings,
     memory: Memory,
 }
 
@@ -126,6 +128,7 @@ impl BidResponse {
             creatives,
             attributes,
             lists,
+            strings,
             memory,
         } = self;
         (*id, *currency) = (None, None);
@@ -133,6 +136,7 @@ impl BidResponse {
         creatives.clear();
         attributes.clear();
         lists.clear();
+        strings.clear();
         if payload.is_empty() {
             return Ok(());
         }
@@ -150,6 +154,17 @@ impl BidResponse {
         read_payload(payload, Stepping::Strict, limits.depth, memory, |reader| {
             reading.response(reader)
         })
+    }
+
+    /// Reads every string of `payload` too, which was just read: for policies with a gate that looks into all of them.
+    pub(crate) fn read_strings(&mut self, payload: &[u8], limits: &Limits) -> Read<()> {
+        let Self {
+            strings, memory, ..
+        } = self;
+        if payload.is_empty() {
+            return Ok(());
+        }
+        read_payload_again(payload, limits.depth, memory, |reader| strings.read(reader))
     }
 
     /// What was read, with the payload it was read from.
@@ -353,5 +368,20 @@ impl<'a> BidResponseView<'a> {
     #[must_use]
     pub fn attributes(&self, creative: &Creative) -> &'a [(i64, Text)] {
         creative.attributes.of(&self.response.attributes)
+    }
+
+    /// The strings that stand in no bid, in document order. Keys are not among them; so it is with those of bids.
+    pub(crate) fn strings_outside_of_bids(&self) -> &'a [Text] {
+        self.response.strings.outside_of_bids()
+    }
+
+    /// The strings of the bid at `position`, in document order.
+    pub(crate) fn strings_of_bid(&self, position: u32) -> &'a [BidString] {
+        self.response.strings.of_bid(position)
+    }
+
+    /// False when there are more values than [`NODES`](crate::limits::NODES), and strings behind them were not read.
+    pub(crate) fn has_all_strings(&self) -> bool {
+        self.response.strings.are_complete()
     }
 }

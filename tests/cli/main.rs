@@ -211,6 +211,14 @@ x 1/0 b-1014 2 adomainVerify adomain_ip_address 10.0.0.7 6 Invalid Advertiser Do
     }
 
     #[test]
+    fn a_late_bidder_fails_where_the_policy_asks_for_its_latency() {
+        let pair = Pair::bundled("01_clean_display_bid");
+        let policy = pair.write("policy.yaml", "gates: [ { name: latency, max_ms: 40 } ]\n");
+        let judged = |latency_ms| pair.check(&["--policy", &policy, "--latency-ms", latency_ms]);
+        assert_eq!((judged("40").code(), judged("40.5").code()), (0, 1));
+    }
+
+    #[test]
     fn check_json_is_the_reply_of_the_rpc() {
         let said = Pair::bundled("02_unknown_impid").check(&[
             "--json",

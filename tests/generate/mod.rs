@@ -4,6 +4,7 @@ mod compliance;
 mod mutate;
 mod payloads;
 mod policies;
+mod strings;
 pub(crate) mod text;
 
 use proptest::option;
@@ -62,12 +63,27 @@ fn timing() -> impl Strategy<Value = Timing> {
         prop_oneof![4 => since_start_us.prop_map(|since| NOW_UNIX_US - since), 1 => Just(NOW_UNIX_US + 1), 1 => Just(u64::MAX)],
     );
     let tmax_ms = option::weighted(0.2, select(vec![0, 14, 15, 100, u32::MAX]));
-    (elapsed_us, started_at_unix_us, tmax_ms).prop_map(
-        |(elapsed_us, started_at_unix_us, tmax_ms)| Timing {
+    let latency_ms = option::weighted(
+        0.8,
+        select(vec![
+            0.0,
+            -0.0,
+            20.0,
+            20.5,
+            100.0,
+            100.1,
+            -1.0,
+            f64::INFINITY,
+            f64::NAN,
+        ]),
+    );
+    (elapsed_us, started_at_unix_us, tmax_ms, latency_ms).prop_map(
+        |(elapsed_us, started_at_unix_us, tmax_ms, latency_ms)| Timing {
             now_unix_us: NOW_UNIX_US,
             started_at_unix_us,
             elapsed_us,
             tmax_ms,
+            latency_ms,
         },
     )
 }

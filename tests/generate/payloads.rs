@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::compliance;
+use super::strings::any_string;
 use super::text::{Json, Member, Spelling};
 
 pub(super) type Value = BoxedStrategy<Json>;
@@ -54,6 +55,7 @@ pub(crate) fn response() -> impl Strategy<Value = String> {
         field(0.8, "seat", compliance::seat()),
     ]);
     let root = object(vec![
+        field(0.05, "bidid", typed(any_string())),
         field(0.5, "cur", currency()),
         field(0.95, "seatbid", list(seatbid, 0..3)),
         field(0.9, "id", compliance::auction_id()),
@@ -97,6 +99,9 @@ fn bid() -> Value {
             "qagmediarating",
             numbers(&["1", "2", "3", "2.0", "3e0", "0", "4", "2.5"]),
         ),
+        field(0.3, "adm", typed(any_string())),
+        field(0.2, "nurl", typed(any_string())),
+        field(0.1, "ext", array(any_string(), 0..3)),
     ];
     bid.extend(compliance::of_bid());
     object(bid)

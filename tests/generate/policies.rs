@@ -88,8 +88,11 @@ fn gates() -> impl Strategy<Value = Value> {
             [others, compliance].concat()
         }
     });
-    (option::weighted(0.7, tmax_guard()), others)
-        .prop_map(|(guard, others)| guard.into_iter().chain(others).collect())
+    let further = vec![latency(), pii(), filesystem(), content()];
+    let further = subsequence(further, 0..=4).prop_flat_map(|gates| gates);
+    (option::weighted(0.7, tmax_guard()), further, others).prop_map(|(guard, further, others)| {
+        guard.into_iter().chain(further).chain(others).collect()
+    })
 }
 
 /// The gates that are not in the default policy.
@@ -233,6 +236,36 @@ fn bcat_compliance() -> Options {
             ("taxonomy_mismatch", allow_or_fail()),
         ],
     )
+}
+
+fn latency() -> Options {
+    gate(
+        "latency",
+        vec![("max_ms", select(vec![json!(20), json!(100.0)]).boxed())],
+    )
+}
+
+fn pii() -> Options {
+    flags("pii", ["email", "ssn", "phone"])
+}
+
+fn filesystem() -> Options {
+    flags("filesystem", ["destructive", "traversal", "sensitive"])
+}
+
+/// Phrases of one's own only without those built in: both together take long to compile.
+fn content() -> Options {
+    let phrases = json!(["Don't  panic", "caf\u{e9}", "100% off!"]);
+    prop_oneof![
+        3 => gate("content", vec![("empty_output", flag())]),
+        1 => gate("content", vec![("empty_output", flag()), ("refusals", flag())]),
+        1 => Just(json!({ "name": "content", "refusals": false, "extra_phrases": phrases })),
+    ]
+    .boxed()
+}
+
+fn flags(name: &'static str, keys: [&'static str; 3]) -> Options {
+    gate(name, keys.map(|key| (key, flag())).to_vec())
 }
 
 fn flag() -> Options {

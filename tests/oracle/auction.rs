@@ -1,5 +1,7 @@
 //! Request and response, joined: what the gates look at.
+use super::Timing;
 use super::json::Node;
+use super::strings::Strings;
 
 pub(crate) struct Auction<'a> {
     pub(crate) request: &'a Node,
@@ -10,6 +12,10 @@ pub(crate) struct Auction<'a> {
     pub(crate) cur: Option<&'a Node>,
     /// In document order.
     pub(crate) bids: Vec<Bid<'a>>,
+    /// Of the response.
+    pub(crate) strings: Strings<'a>,
+    /// What the call says of the bidder.
+    pub(crate) latency_ms: Option<f64>,
 }
 
 pub(crate) struct Bid<'a> {
@@ -22,7 +28,7 @@ pub(crate) struct Bid<'a> {
 }
 
 impl<'a> Auction<'a> {
-    pub(crate) fn new(request: &'a Node, response: &'a Node) -> Self {
+    pub(crate) fn new(request: &'a Node, response: &'a Node, timing: &Timing) -> Self {
         let mut bids = Vec::new();
         for (seatbid_index, seatbid) in objects(response, "seatbid") {
             for (bid_index, node) in objects(seatbid, "bid") {
@@ -40,6 +46,8 @@ impl<'a> Auction<'a> {
             imps: objects(request, "imp").map(|(_, imp)| imp).collect(),
             cur: response.get("cur"),
             bids,
+            strings: Strings::of(response),
+            latency_ms: timing.latency_ms,
         }
     }
 

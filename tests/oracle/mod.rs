@@ -10,6 +10,7 @@ mod gates;
 mod json;
 mod limits;
 mod policy;
+mod strings;
 mod taxonomy;
 
 use auction::Auction;
@@ -25,6 +26,7 @@ pub(crate) struct Timing {
     pub(crate) started_at_unix_us: Option<u64>,
     pub(crate) elapsed_us: Option<u64>,
     pub(crate) tmax_ms: Option<u32>,
+    pub(crate) latency_ms: Option<f64>,
 }
 
 /// One answer, in the words of the contract.
@@ -110,7 +112,7 @@ fn answers_of(request: &[u8], response: &[u8], policy: &Policy, timing: &Timing)
             answers.push(gates::judge(
                 policy,
                 guard,
-                &Auction::new(&request, &response),
+                &Auction::new(&request, &response, timing),
             ));
         }
         Reading::Faulty(errors) => answers.extend(errors),

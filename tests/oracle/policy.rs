@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::taxonomy;
+use super::{gates, taxonomy};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
@@ -58,6 +58,24 @@ pub(crate) enum Gate {
     SecureMarkup,
     DuplicateBid,
     CoppaLeak,
+    Latency {
+        max_ms: f64,
+    },
+    Pii {
+        email: bool,
+        ssn: bool,
+        phone: bool,
+    },
+    Filesystem {
+        destructive: bool,
+        traversal: bool,
+        sensitive: bool,
+    },
+    Content {
+        empty_output: bool,
+        /// Built in and extra.
+        phrases: Vec<String>,
+    },
 }
 
 /// "value of one unit in US dollars"
@@ -239,6 +257,23 @@ impl Gate {
             "secureMarkup" => Self::SecureMarkup,
             "duplicateBid" => Self::DuplicateBid,
             "coppaLeak" => Self::CoppaLeak,
+            "latency" => Self::Latency {
+                max_ms: number(options, "max_ms", 100.0),
+            },
+            "pii" => Self::Pii {
+                email: flag(options, "email", true),
+                ssn: flag(options, "ssn", true),
+                phone: flag(options, "phone", true),
+            },
+            "filesystem" => Self::Filesystem {
+                destructive: flag(options, "destructive", true),
+                traversal: flag(options, "traversal", true),
+                sensitive: flag(options, "sensitive", true),
+            },
+            "content" => Self::Content {
+                empty_output: flag(options, "empty_output", true),
+                phrases: phrases(options),
+            },
             unknown => panic!("no gate is called {unknown}"),
         }
     }
@@ -264,6 +299,10 @@ impl Gate {
             Self::SecureMarkup => "secureMarkup",
             Self::DuplicateBid => "duplicateBid",
             Self::CoppaLeak => "coppaLeak",
+            Self::Latency { .. } => "latency",
+            Self::Pii { .. } => "pii",
+            Self::Filesystem { .. } => "filesystem",
+            Self::Content { .. } => "content",
         }
     }
 }
@@ -287,6 +326,16 @@ fn unsafe_ids(option: &Value, strict: bool) -> BTreeMap<&'static str, Vec<String
         by_table.insert(table, ids);
     }
     by_table
+}
+
+/// "The phrases are those of `data/refusals.tsv` and `extra_phrases`", which are "looked for also where `refusals` is
+/// false".
+fn phrases(options: &Value) -> Vec<String> {
+    let mut phrases = strings(&options["extra_phrases"]);
+    if flag(options, "refusals", true) {
+        phrases.extend(gates::content::refusals());
+    }
+    phrases
 }
 
 fn flag(options: &Value, key: &str, default: bool) -> bool {

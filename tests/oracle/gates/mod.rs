@@ -4,12 +4,17 @@ mod advertiser_block;
 mod audience_safety;
 mod bcat_compliance;
 mod bid_sanity;
+pub(crate) mod content;
 mod coppa_leak;
+mod filesystem;
 mod floor_compliance;
 mod impid_match;
+mod latency;
 mod lists;
 mod media_match;
+mod pii;
 mod secure_markup;
+mod text;
 pub(crate) mod tmax_guard;
 
 use super::auction::{Auction, Bid};
@@ -134,6 +139,7 @@ fn skip_reason(gate: &Gate, auction: &Auction<'_>) -> Option<&'static str> {
         Gate::ImpidMatch => impid_match::skip_reason(auction),
         Gate::AudienceSafety(options) => audience_safety::skip_reason(options, auction),
         Gate::BcatCompliance { .. } => bcat_compliance::skip_reason(auction),
+        Gate::Latency { .. } => latency::skip_reason(auction),
         Gate::ResponseId => lists::no_request_id(auction),
         Gate::CurrencyAllowed => lists::no_currency_list(auction),
         Gate::AdvertiserBlock { .. } => advertiser_block::skip_reason(auction),
@@ -148,6 +154,9 @@ fn skip_reason(gate: &Gate, auction: &Auction<'_>) -> Option<&'static str> {
         Gate::TmaxGuard { .. }
         | Gate::AdomainVerify { .. }
         | Gate::BidSanity(_)
+        | Gate::Pii { .. }
+        | Gate::Filesystem { .. }
+        | Gate::Content { .. }
         | Gate::CreativeIdentity
         | Gate::DuplicateBid => None,
     }
@@ -193,6 +202,21 @@ fn judge_bid(gate: &Gate, auction: &Auction<'_>, bid: &Bid<'_>) -> Option<Findin
         Gate::MediaMatch => media_match::judge(auction, bid).map(Finding::Fails),
         Gate::SecureMarkup => secure_markup::judge(auction, bid).map(Finding::Fails),
         Gate::CoppaLeak => coppa_leak::judge(auction).map(Finding::Fails),
+        Gate::Latency { max_ms } => latency::judge(*max_ms, auction),
+        Gate::Pii { email, ssn, phone } => {
+            text::judge(auction, bid, |text| pii::find(*email, *ssn, *phone, text))
+        }
+        Gate::Filesystem {
+            destructive,
+            traversal,
+            sensitive,
+        } => text::judge(auction, bid, |text| {
+            filesystem::find(*destructive, *traversal, *sensitive, text)
+        }),
+        Gate::Content {
+            empty_output,
+            phrases,
+        } => content::judge(*empty_output, phrases, auction, bid),
     }
 }
 
@@ -258,6 +282,10 @@ fn codes(reason: &str) -> (u32, u32) {
         "insecure_markup" => (207, 352),
         "bid_id_duplicate" => (3, 302),
         _ if reason.starts_with("coppa_") => (200, 300),
+        "latency_exceeded" => (2, 101),
+        "email_address" | "ssn_shaped" | "phone_shaped" => (200, 350),
+        "destructive_command" | "path_traversal" | "sensitive_path" => (200, 350),
+        "empty_output" | "refusal_phrase" => (200, 350),
         unknown => panic!("{unknown} does not fail a bid"),
     }
 }
