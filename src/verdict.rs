@@ -135,6 +135,8 @@ pub enum Detail {
     Against(Text, Text),
     /// The taxonomy of the bid, and that of the request's list.
     Taxonomies(i64, i64),
+    /// The value of the bid response that begins at this byte, to be named by its JSON pointer.
+    Place(u32),
 }
 
 macro_rules! reasons {
@@ -234,6 +236,26 @@ reasons! {
     NotChildDirected = "not_child_directed", None, None;
     /// Skipped: the request neither blocks nor allows categories.
     NoBlockList = "no_block_list", None, None;
+    /// A value of another JSON type than the schema asks for.
+    SchemaType = "schema_type", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
+    /// A value that is none of those the schema lists.
+    SchemaEnum = "schema_enum", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
+    /// A number outside its bounds, or not a multiple.
+    SchemaRange = "schema_range", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
+    /// A string, array or object that is too short or too long.
+    SchemaSize = "schema_size", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
+    /// A string that does not match its pattern.
+    SchemaPattern = "schema_pattern", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
+    /// An object without a key that it must have.
+    SchemaRequired = "schema_required", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
+    /// A key that may not be there.
+    SchemaUnknownKey = "schema_unknown_key", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
+    /// Elements of an array that may not be there, stand twice, or are missing.
+    SchemaItems = "schema_items", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
+    /// A value for which the wrong number of alternatives holds.
+    SchemaCombination = "schema_combination", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
+    /// The check of the response took more work than it may.
+    SchemaBudget = "schema_budget", Some(LossReason::InternalError), Some(NonBidStatus::Error);
 }
 
 /// Which payload an error is about.

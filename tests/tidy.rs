@@ -15,10 +15,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("document", &["limits"]),
     ("openrtb",  &["limits"]),
     ("verdict",  &["openrtb"]),
+    ("schema",   &["limits", "openrtb"]),
     ("auction",  &["openrtb"]),
-    ("gate",     &["call", "document", "openrtb", "verdict", "auction"]),
+    ("gate",     &["call", "document", "openrtb", "verdict", "schema", "auction"]),
     ("policy",   &["limits", "document", "gate"]),
-    ("evaluate", &["limits", "call", "openrtb", "verdict", "auction", "gate", "policy"]),
+    ("evaluate", &["limits", "call", "openrtb", "verdict", "schema", "auction", "gate", "policy"]),
     // Around it: bytes, counters and settings.
     ("wire",     &["limits", "call", "openrtb", "verdict", "policy", "evaluate"]),
     ("metrics",  &["verdict", "evaluate"]),
@@ -42,7 +43,8 @@ const EDGE_CRATES: &[&str] = &[
     "std::time",
 ];
 const ENGINE: &[&str] = &[
-    "limits", "call", "document", "openrtb", "verdict", "auction", "gate", "policy", "evaluate",
+    "limits", "call", "document", "openrtb", "verdict", "schema", "auction", "gate", "policy",
+    "evaluate",
 ];
 
 /// Parts of an evaluation through which a payload can be reached. Metrics sees the rest.

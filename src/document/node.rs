@@ -1,5 +1,6 @@
 //! The tree of a document.
 use std::fmt;
+use std::path::Path;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -37,6 +38,12 @@ impl Node {
             value,
             place: place.to_owned(),
         }
+    }
+
+    /// The folder of the file in which the value stands; the working directory for flags and variables.
+    pub(super) fn folder(&self) -> &Path {
+        let file = self.place.rsplitn(3, ':').nth(2).unwrap_or_default();
+        Path::new(file).parent().unwrap_or_else(|| Path::new(""))
     }
 
     /// The entries of a mapping; none of anything else.

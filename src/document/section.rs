@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use super::effective::Effective;
 use super::node::{Entry, Node, Value};
 use super::problem::Problem;
+use super::read_text;
 use super::suggest::closest;
 use super::wanted::Wanted;
 
@@ -17,6 +18,15 @@ pub struct Section {
     asked: Vec<String>,
     effective: Vec<(String, Effective)>,
     problems: Vec<Problem>,
+}
+
+/// A file that a document names.
+#[derive(Clone, Debug)]
+pub struct TextFile {
+    /// Its path, for the places of problems.
+    pub name: String,
+    /// What stands in it.
+    pub text: String,
 }
 
 impl Section {
@@ -120,6 +130,21 @@ impl Section {
         let string = self.scalar(key, &Wanted::Text, |value| text(value).map(str::to_owned))?;
         self.record(key, Effective::Text(string.clone()));
         Some(string)
+    }
+
+    /// The text of the file that a string names, relative to the folder of the document that says so. None when the
+    /// key is absent, and when the file cannot be read: a problem.
+    pub fn file(&mut self, key: &str) -> Option<TextFile> {
+        let path = self.optional_string(key)?;
+        let path = self.node.nearest(key).folder().join(path);
+        let name = path.display().to_string();
+        match read_text(&path) {
+            Ok(text) => Some(TextFile { name, text }),
+            Err(error) => {
+                self.reject(key, &format!("cannot read the file {name}: {error}"));
+                None
+            }
+        }
     }
 
     /// A list of strings; absent is empty.
@@ -229,6 +254,11 @@ impl Section {
         let place = self.node.nearest(key).place.clone();
         self.problems
             .push(Problem::new(place, self.path_of(key), message));
+    }
+
+    /// Records what is wrong elsewhere, in a file that this mapping names.
+    pub fn report(&mut self, problem: Problem) {
+        self.problems.push(problem);
     }
 
     /// Accepts all keys not asked for, unread: for a mapping whose kind is unknown, which is problem enough.

@@ -11,10 +11,11 @@ pub use evaluation::Evaluation;
 pub(crate) use evaluation::all_notes;
 
 use crate::auction::{Auction, Joins};
-use crate::gate::Needles;
+use crate::gate::{Memory, Needles};
 use crate::limits::Limits;
 use crate::openrtb::{BidRequest, BidResponse, TaxonomyTable};
 use crate::policy::Policy;
+use crate::schema::Issue;
 use crate::verdict::{EvaluationError, Finding, GateOutcome, Payload, Verdict};
 use run::Run;
 
@@ -26,6 +27,7 @@ pub struct Evaluator {
     response: BidResponse,
     joins: Joins,
     needles: Needles,
+    issues: Vec<Issue>,
     outcomes: Vec<GateOutcome>,
     findings: Vec<Finding>,
 }
@@ -94,7 +96,11 @@ impl Evaluator {
         }
 
         let auction = Auction::join(request, response, &mut self.joins);
-        Ok(run.gates(&auction, &mut self.findings, &mut self.needles))
+        let memory = Memory {
+            needles: &mut self.needles,
+            issues: &mut self.issues,
+        };
+        Ok(run.gates(&auction, &mut self.findings, memory))
     }
 }
 

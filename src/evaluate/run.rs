@@ -3,7 +3,7 @@
 use super::Clock;
 use crate::auction::Auction;
 use crate::call::Call;
-use crate::gate::{Judged, Needles, Sheet};
+use crate::gate::{Judged, Memory, Sheet};
 use crate::policy::Policy;
 use crate::verdict::{Finding, GateOutcome, GateStatus, Reason, Verdict};
 
@@ -62,13 +62,13 @@ impl<'r, C: Clock> Run<'r, C> {
         &mut self,
         auction: &Auction<'_>,
         findings: &mut Vec<Finding>,
-        needles: &mut Needles,
+        mut memory: Memory<'_>,
     ) -> Verdict {
         self.now_ns = self.clock.elapsed_ns();
         let first = self.outcomes.len();
         for (gate, position) in self.policy.gates.iter().zip(first..) {
             let outcome = self.timed(|| {
-                let mut sheet = Sheet::new(position, findings, needles);
+                let mut sheet = Sheet::new(position, findings, memory.reborrow());
                 match gate.judge(auction, &mut sheet) {
                     Judged::Skipped(reason) => GateOutcome::new(GateStatus::Skipped, Some(reason)),
                     Judged::Bids => sheet.outcome(),

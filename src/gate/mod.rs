@@ -8,6 +8,7 @@ mod audience_safety;
 mod bcat_compliance;
 mod bid_sanity;
 mod impid_match;
+mod schema;
 mod tmax_guard;
 
 use std::fmt;
@@ -17,6 +18,7 @@ pub(crate) use tmax_guard::TmaxGuard;
 
 use crate::auction::{Auction, JoinedBid};
 use crate::document::Section;
+use crate::schema::Issue;
 use crate::verdict::{Detail, Finding, GateOutcome, GateStatus, Reason};
 
 /// One rule, with its options compiled.
@@ -40,7 +42,7 @@ pub(crate) struct Row {
     pub(crate) compile: fn(&mut Section) -> Box<dyn Gate>,
 }
 
-/// Every gate that judges bids, in the order in which they run by default, behind [`TmaxGuard`].
+/// Every gate that judges bids. The first [`DEFAULT_GATES`] run by default, in this order, behind [`TmaxGuard`].
 pub(crate) const GATES: &[Row] = &[
     Row {
         name: "impidMatch",
@@ -62,29 +64,49 @@ pub(crate) const GATES: &[Row] = &[
         name: "bcatCompliance",
         compile: |options| Box::new(bcat_compliance::BcatCompliance::compile(options)),
     },
+    Row {
+        name: "schema",
+        compile: |options| Box::new(schema::ResponseSchema::compile(options)),
+    },
 ];
+
+/// How many of [`GATES`] run when a policy lists none; the others run where they are listed.
+pub(crate) const DEFAULT_GATES: usize = 5;
+
+/// What gates remember while they judge, kept from one auction to the next.
+#[derive(Debug)]
+pub(crate) struct Memory<'m> {
+    pub(crate) needles: &'m mut Needles,
+    pub(crate) issues: &'m mut Vec<Issue>,
+}
+
+impl Memory<'_> {
+    /// The same memory for the next gate.
+    pub(crate) const fn reborrow(&mut self) -> Memory<'_> {
+        Memory {
+            needles: self.needles,
+            issues: self.issues,
+        }
+    }
+}
 
 /// Where a gate writes what it finds.
 #[derive(Debug)]
 pub(crate) struct Sheet<'s> {
     gate: u8,
     findings: &'s mut Vec<Finding>,
-    needles: &'s mut Needles,
+    memory: Memory<'s>,
     first_failure: Option<Reason>,
 }
 
 impl<'s> Sheet<'s> {
     /// A sheet for the gate at `position` of the policy.
-    pub(crate) fn new(
-        position: usize,
-        findings: &'s mut Vec<Finding>,
-        needles: &'s mut Needles,
-    ) -> Self {
+    pub(crate) fn new(position: usize, findings: &'s mut Vec<Finding>, memory: Memory<'s>) -> Self {
         let gate = u8::try_from(position).unwrap_or(u8::MAX);
         Self {
             gate,
             findings,
-            needles,
+            memory,
             first_failure: None,
         }
     }

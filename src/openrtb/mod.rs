@@ -16,6 +16,10 @@ mod keys;
 
 mod json;
 
+mod checked;
+
+mod pointer;
+
 mod text;
 
 mod list;
@@ -33,10 +37,12 @@ pub mod domain;
 mod codes;
 
 pub use category::{CategoryKey, CategoryTaxonomy, TaxonomyTable};
+pub(crate) use checked::{Checked, Kind, Member, Next, Written};
 pub use codes::{LossReason, NoBidReason, NonBidStatus};
 pub use currency::{DEFAULT_CURRENCY, Rates};
 pub(crate) use fault::Fault;
 pub use list::List;
+pub(crate) use pointer::write_pointer;
 pub(crate) use request::BidRequest;
 pub use request::{BidRequestView, Content, Deal, Floor, Imp};
 pub(crate) use response::BidResponse;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::document::{Document, Effective, Problems, Section};
-use crate::gate::{GATES, Gate, Row, TmaxGuard};
+use crate::gate::{DEFAULT_GATES, GATES, Gate, Row, TmaxGuard};
 use crate::limits::GATES_MAX;
 
 /// Compiled rules: immutable, shared by all workers, replaced whole.
@@ -36,7 +36,7 @@ impl Policy {
         let timeout_ms = section.integer("timeout_ms", 15, 1..=60_000);
         let mut compiling = Compiling::default();
         let gates: Vec<_> = std::iter::once(TmaxGuard::NAME)
-            .chain(GATES.iter().map(|row| row.name))
+            .chain(GATES.iter().take(DEFAULT_GATES).map(|row| row.name))
             .map(|name| ("name", name))
             .collect();
         section.list("gates", &gates, |gate| compiling.gate(gate));
@@ -88,7 +88,7 @@ impl Policy {
 }
 
 impl Default for Policy {
-    /// Every gate with its defaults, in the order of [`GATES`] behind [`TmaxGuard`].
+    /// The [`DEFAULT_GATES`] with their defaults, in the order of [`GATES`] behind [`TmaxGuard`].
     fn default() -> Self {
         Document::defaults(Self::compile)
     }

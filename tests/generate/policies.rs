@@ -30,10 +30,11 @@ fn gates() -> impl Strategy<Value = Value> {
         bid_sanity(),
         audience_safety(),
         bcat_compliance(),
+        response_schema(),
     ];
     let others = prop_oneof![
         2 => others.clone().prop_shuffle().boxed(),
-        1 => others.prop_flat_map(|gates| subsequence(gates, 1..=5)).boxed(),
+        1 => others.prop_flat_map(|gates| subsequence(gates, 1..=6)).boxed(),
     ];
     (option::weighted(0.7, tmax_guard()), others)
         .prop_map(|(guard, others)| guard.into_iter().chain(others).collect())
@@ -140,6 +141,16 @@ fn bcat_compliance() -> Options {
             ("unknown_category", allow_or_fail()),
             ("taxonomy_mismatch", allow_or_fail()),
         ],
+    )
+}
+
+fn response_schema() -> Options {
+    gate(
+        "schema",
+        vec![(
+            "file",
+            Just(json!("tests/schemas/every-reason.json")).boxed(),
+        )],
     )
 }
 

@@ -3,6 +3,7 @@ use super::json::Node;
 
 pub(crate) struct Auction<'a> {
     pub(crate) request: &'a Node,
+    pub(crate) response: &'a Node,
     /// The elements of `imp` that are objects.
     pub(crate) imps: Vec<&'a Node>,
     /// `response.cur`, as it stands.
@@ -33,6 +34,7 @@ impl<'a> Auction<'a> {
         }
         Self {
             request,
+            response,
             imps: objects(request, "imp").map(|(_, imp)| imp).collect(),
             cur: response.get("cur"),
             bids,

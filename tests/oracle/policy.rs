@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::gates::schema::Schema;
 use super::taxonomy;
 
 #[derive(Clone, Debug)]
@@ -29,6 +30,7 @@ pub(crate) enum Gate {
         fail_on_unknown_category: bool,
         fail_on_taxonomy_mismatch: bool,
     },
+    Schema(Schema),
 }
 
 #[derive(Clone, Debug)]
@@ -110,6 +112,7 @@ impl Gate {
                 fail_on_unknown_category: string(options, "unknown_category", "allow") == "fail",
                 fail_on_taxonomy_mismatch: string(options, "taxonomy_mismatch", "allow") == "fail",
             },
+            "schema" => Self::Schema(Schema::read(options["file"].as_str())),
             unknown => panic!("no gate is called {unknown}"),
         }
     }
@@ -122,6 +125,7 @@ impl Gate {
             Self::BidSanity(_) => "bidSanity",
             Self::AudienceSafety(_) => "audienceSafety",
             Self::BcatCompliance { .. } => "bcatCompliance",
+            Self::Schema(_) => "schema",
         }
     }
 }

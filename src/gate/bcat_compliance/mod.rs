@@ -88,7 +88,9 @@ impl BcatCompliance {
             let fails = self.taxonomy_mismatch_fails;
             let detail = Detail::Taxonomies(bid.taxonomy().0, list.taxonomy.0);
             sheet.reject_if(fails, bid, Reason::TaxonomyMismatch, detail);
-        } else if let Some((reason, detail)) = self.offence(auction, bid, list, sheet.needles) {
+        } else if let Some((reason, detail)) =
+            self.offence(auction, bid, list, sheet.memory.needles)
+        {
             sheet.reject(bid, reason, detail);
         }
     }
@@ -118,7 +120,7 @@ impl Gate for BcatCompliance {
         let Some(list) = CategoryList::of(auction.request) else {
             return Judged::Skipped(Reason::NoBlockList);
         };
-        self.look_up(auction, &list, sheet.needles);
+        self.look_up(auction, &list, sheet.memory.needles);
         for bid in auction.bids() {
             self.judge_bid(auction, &bid, &list, sheet);
         }

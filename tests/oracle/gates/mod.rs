@@ -4,6 +4,7 @@ mod audience_safety;
 mod bcat_compliance;
 mod bid_sanity;
 mod impid_match;
+pub(crate) mod schema;
 pub(crate) mod tmax_guard;
 
 use super::auction::{Auction, Bid};
@@ -141,7 +142,10 @@ fn skip_reason(gate: &Gate, auction: &Auction<'_>) -> Option<&'static str> {
         Gate::ImpidMatch => impid_match::skip_reason(auction),
         Gate::AudienceSafety(options) => audience_safety::skip_reason(options, auction),
         Gate::BcatCompliance { .. } => bcat_compliance::skip_reason(auction),
-        Gate::TmaxGuard { .. } | Gate::AdomainVerify { .. } | Gate::BidSanity(_) => None,
+        Gate::TmaxGuard { .. }
+        | Gate::AdomainVerify { .. }
+        | Gate::BidSanity(_)
+        | Gate::Schema(_) => None,
     }
 }
 
@@ -167,6 +171,7 @@ fn judge_bid(gate: &Gate, auction: &Auction<'_>, bid: &Bid<'_>) -> Option<Findin
             };
             bcat_compliance::judge(&rules, auction, bid)
         }
+        Gate::Schema(schema) => schema::judge(schema, auction, bid),
     }
 }
 
@@ -215,6 +220,7 @@ fn codes(reason: &str) -> (u32, u32) {
         | "unknown_category" => (209, 357),
         "child_unsafe_rating" => (200, 350),
         "taxonomy_mismatch" => (209, 303),
+        _ if reason.starts_with("schema_") => (3, 102),
         unknown => panic!("{unknown} does not fail a bid"),
     }
 }
