@@ -79,6 +79,7 @@ mod tests {
     fn the_reasons_are_those_there_are() {
         let of_gates = rows("| gate | the question")
             .into_iter()
+            .chain(rows("| further gate | the question"))
             .map(|row| row[2].clone());
         let named = code_words(&of_gates.collect::<Vec<_>>().join(" "));
         let text = readme();
