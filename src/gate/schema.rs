@@ -72,22 +72,30 @@ impl ResponseSchema {
 #[cold]
 fn reject(auction: &Auction<'_>, issues: &[Issue], sheet: &mut Sheet<'_>) {
     let json = Checked::new(auction.response.payload());
-    let mut rest = issues;
-    let mut outside = None;
-    each_bid(json, |bid| {
-        outside = outside.or(first_outside(before(&mut rest, bid.start), true));
-        outside = outside.or(first_outside(before(&mut rest, bid.end), false));
-    });
-    outside = outside.or(first_outside(rest, true));
+    let of_response = first_of_response(json, issues);
     let mut rest = issues;
     let mut bids = auction.bids();
     each_bid(json, |span| {
         before(&mut rest, span.start);
         let own = before(&mut rest, span.end).first().copied();
-        if let (Some(bid), Some(issue)) = (bids.next(), own.or(outside)) {
+        if let (Some(bid), Some(issue)) = (bids.next(), own.or(of_response)) {
             sheet.reject(&bid, reason(issue.breach), Detail::Place(issue.at));
         }
     });
+}
+
+/// The first issue that is about the whole response: one outside of the bids, or the end of the budget anywhere, since
+/// what stands behind it was not checked.
+fn first_of_response(json: Checked<'_>, issues: &[Issue]) -> Option<Issue> {
+    let mut rest = issues;
+    let mut first = None;
+    each_bid(json, |bid| {
+        let outside = before(&mut rest, bid.start).first();
+        let within = before(&mut rest, bid.end).iter();
+        let mut spent = within.filter(|issue| issue.breach == Breach::Budget);
+        first = first.or(outside).or_else(|| spent.next());
+    });
+    first.or_else(|| rest.first()).copied()
 }
 
 /// Takes the issues up to a position off the front.
@@ -96,13 +104,6 @@ fn before<'i>(issues: &mut &'i [Issue], end: usize) -> &'i [Issue] {
     let (before, rest) = issues.split_at(count);
     *issues = rest;
     before
-}
-
-/// The first issue that is about the whole response: any one outside of the bids, and the end of the budget anywhere,
-/// since what stands behind it was not checked.
-fn first_outside(issues: &[Issue], outside: bool) -> Option<Issue> {
-    let mut issues = issues.iter().copied();
-    issues.find(|issue| outside || issue.breach == Breach::Budget)
 }
 
 /// The span of every element of `seatbid[].bid` that is an object, in document order: the bids of

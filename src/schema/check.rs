@@ -91,7 +91,7 @@ impl<'c> Check<'c> {
     /// What a node itself asks for. The end of the value, if that was come by.
     fn own_rules(&mut self, node: &'c Node, at: usize) -> Result<Option<usize>, Stop> {
         let kind = self.json.kind(at);
-        if !node.types.overlaps(self.type_of(kind, at)) {
+        if node.types != Types::default() && !node.types.overlaps(self.type_of(kind, at)) {
             self.broken(at, Breach::Type)?;
         }
         for list in &node.constants {
@@ -229,7 +229,7 @@ impl<'c> Check<'c> {
     ) -> Result<usize, Stop> {
         self.charge(key.len() / 64, value_at)?;
         let named = rules.key(key);
-        seen.add(named.map_or(KeySet::default(), |named| named.presence));
+        seen.add(named.map(|named| named.presence).unwrap_or_default());
         if let Some(names) = rules.names
             && !self.holds(names, key_at)?
         {

@@ -85,7 +85,7 @@ impl Compiler {
             Value::Bool(true) => ANYTHING,
             Value::Bool(false) => NOTHING,
             Value::Object(keywords) => self.node(keywords, at),
-            other => {
+            other @ (Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
                 self.flaw(
                     at,
                     format!(
@@ -108,7 +108,7 @@ impl Compiler {
             let at = below(at, keyword);
             match KEYWORDS.iter().find(|(known, _)| known == keyword) {
                 Some((_, read)) => read(self, &mut draft, value, &at),
-                None => self.unknown(keyword, at),
+                None => self.unknown(keyword, &at),
             }
         }
         let id = draft.id;
@@ -118,14 +118,14 @@ impl Compiler {
         id
     }
 
-    fn unknown(&mut self, keyword: &str, at: String) {
+    fn unknown(&mut self, keyword: &str, at: &str) {
         let known = NOT_SUPPORTED.iter().find(|(known, _)| *known == keyword);
         let message = match known {
             Some((_, advice)) => format!("is not supported; {advice}"),
             None => "is no keyword of draft 2020-12; remove it, or put what it says in `$comment`"
                 .to_owned(),
         };
-        self.flaw(&at, message);
+        self.flaw(at, message);
     }
 
     /// Records what is wrong at a pointer.

@@ -101,9 +101,9 @@ pub(super) const NOT_SUPPORTED: &[(&str, &str)] = &[
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 fn types(compiler: &mut Compiler, draft: &mut Draft, value: &Value, at: &str) {
-    let names = match value {
-        Value::String(name) => vec![name.as_str()],
-        list => compiler.strings(list, at),
+    let names = match value.as_str() {
+        Some(name) => vec![name],
+        None => compiler.strings(value, at),
     };
     if value.as_array().is_some_and(Vec::is_empty) {
         compiler.flaw(at, "names no type; name at least one");
@@ -156,7 +156,7 @@ fn max(compiler: &mut Compiler, max: &mut u64, value: &Value, at: &str) {
 fn pattern(compiler: &mut Compiler, draft: &mut Draft, value: &Value, at: &str) {
     match value.as_str() {
         Some(text) => {
-            draft.node.text.get_or_insert_default().pattern = compiled(compiler, text, at)
+            draft.node.text.get_or_insert_default().pattern = compiled(compiler, text, at);
         }
         None => compiler.flaw(at, format!("must be a string; found {}", kind(value))),
     }

@@ -65,4 +65,8 @@ pub(crate) enum Breach {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::result_large_err,
+    reason = "the size of proptest's error is not ours"
+)]
 mod tests;

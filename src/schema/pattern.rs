@@ -4,6 +4,7 @@
 //! pattern, and needs no memory. What no automaton can do is refused: backreferences and look-around.
 
 use std::error::Error as _;
+use std::fmt::{self, Write as _};
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -135,8 +136,8 @@ impl PatternFault {
     }
 }
 
-impl std::fmt::Display for PatternFault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for PatternFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Syntax(fault) => write!(f, "is not a regular expression: {fault}"),
             Self::Backreference => f.write_str(
@@ -282,8 +283,7 @@ impl Translating<'_> {
     fn control(&mut self) -> Result<(), PatternFault> {
         let letter = self.rest.next_if(char::is_ascii_alphabetic);
         let letter = letter.ok_or(PatternFault::Escape('c'))?;
-        self.out
-            .push_str(&format!(r"\x{{{:x}}}", u32::from(letter) & 31));
+        self.character(u32::from(letter) & 31);
         Ok(())
     }
 
@@ -298,9 +298,14 @@ impl Translating<'_> {
             .ok()
             .and_then(|high| self.second_half(high));
         match pair {
-            Some(pair) => self.out.push_str(&format!(r"\u{{{pair:x}}}")),
-            None => self.out.push_str(&format!(r"\u{first}")),
+            Some(pair) => self.character(pair),
+            None => self.out.extend([r"\u", &first]),
         }
+    }
+
+    fn character(&mut self, code: u32) {
+        // Writing to a string cannot fail.
+        let _written = write!(self.out, r"\u{{{code:x}}}");
     }
 
     /// The character of a surrogate pair of which `high` is the first half, if the second one follows.

@@ -1,8 +1,10 @@
 //! Is the bid response what its schema says? (docs/gates/schema.md) The schema is read by the crate `jsonschema`.
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
+use jsonschema::error::ValidationErrorKind as Kind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
@@ -55,7 +57,17 @@ const REASONS: [(&str, &[&str]); 9] = [
 impl Schema {
     /// Of the option `file`, or the one that ships.
     pub(crate) fn read(file: Option<&str>) -> Self {
+        thread_local!(static READ: RefCell<BTreeMap<String, Schema>> = const { RefCell::new(BTreeMap::new()) });
         let file = file.unwrap_or("schema/openrtb-2.6-bid-response.json");
+        READ.with_borrow_mut(|read| {
+            let schema = read
+                .entry(file.to_owned())
+                .or_insert_with(|| Self::compile(file));
+            schema.clone()
+        })
+    }
+
+    fn compile(file: &str) -> Self {
         let schema: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
         Self(Arc::new(jsonschema::draft202012::new(&schema).unwrap()))
     }
@@ -114,42 +126,39 @@ fn issues(schema: &Schema, response: &Node) -> Vec<Issue> {
 
 /// Where an error is told, and for which reason.
 fn told(error: &ValidationError<'_>) -> Vec<(String, usize)> {
-    use jsonschema::error::ValidationErrorKind as Kind;
-    let at = error.instance_path().as_str().to_owned();
-    let reason = |name: &str| {
-        REASONS
-            .iter()
-            .position(|(reason, _)| *reason == name)
-            .unwrap()
+    let at = error.instance_path().as_str();
+    if let Kind::AdditionalProperties { unexpected } = error.kind() {
+        let unknown_key = |key: &String| (below(at, key), reason_of("additionalProperties"));
+        return unexpected.iter().map(unknown_key).collect();
+    }
+    if let Kind::PropertyNames { error } = error.kind() {
+        let key = error.instance().as_str().unwrap();
+        return vec![(below(at, key), reason_of("propertyNames"))];
+    }
+    let keyword = if matches!(error.kind(), Kind::FalseSchema) {
+        keyword_of_false(error.schema_path().as_str())
+    } else {
+        error.kind().keyword()
     };
-    let unknown_key = reason("schema_unknown_key");
-    match error.kind() {
-        Kind::AdditionalProperties { unexpected } => {
-            let keys = unexpected.iter();
-            keys.map(|key| (below(&at, key), unknown_key)).collect()
+    vec![(at.to_owned(), reason_of(keyword))]
+}
+
+fn reason_of(keyword: &str) -> usize {
+    let reason = REASONS
+        .iter()
+        .position(|(_, keywords)| keywords.contains(&keyword));
+    reason.unwrap_or_else(|| panic!("no reason is told for {keyword}"))
+}
+
+/// A keyword with the reason of a schema that is `false`: as a member's, as an element's, or anywhere else.
+fn keyword_of_false(path: &str) -> &'static str {
+    let keywords: Vec<&str> = path.rsplit('/').collect();
+    match keywords[..] {
+        ["items", ..] | [_, "prefixItems", ..] => "contains",
+        ["additionalProperties", ..] | [_, "properties" | "patternProperties", ..] => {
+            "additionalProperties"
         }
-        Kind::PropertyNames { error } => {
-            vec![(below(&at, error.instance().as_str().unwrap()), unknown_key)]
-        }
-        Kind::FalseSchema => {
-            let path = error.schema_path().as_str().to_owned();
-            let keywords: Vec<&str> = path.rsplit('/').collect();
-            let name = match keywords[..] {
-                ["items", ..] | [_, "prefixItems", ..] => "schema_items",
-                ["additionalProperties", ..] | [_, "properties" | "patternProperties", ..] => {
-                    "schema_unknown_key"
-                }
-                _ => "schema_combination",
-            };
-            vec![(at, reason(name))]
-        }
-        kind => {
-            let keyword = kind.keyword();
-            let reason = REASONS
-                .iter()
-                .position(|(_, keywords)| keywords.contains(&keyword));
-            vec![(at, reason.unwrap_or_else(|| panic!("{keyword}: {error}")))]
-        }
+        _ => "not",
     }
 }
 

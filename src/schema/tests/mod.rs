@@ -1,5 +1,7 @@
 //! Schemas mean what the crate `jsonschema` says they mean; what is beside the meaning is held one by one.
 
+mod examples;
+
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
@@ -7,6 +9,7 @@ use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
 
 use super::{Breach, Issue, Schema};
+use examples::EXAMPLES;
 
 fn compiled(schema: &Value) -> Schema {
     let compiled = Schema::compile(&schema.to_string());
@@ -46,7 +49,7 @@ fn spelled_otherwise(value: &Value) -> String {
             format!("\r{{ {} }}", members.join(" ,\n"))
         }
         Value::Number(number) if number.is_u64() => format!("{number}0.0E-1"),
-        other => other.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
 }
 
@@ -58,224 +61,11 @@ fn escaped(text: &str) -> String {
     out + "\""
 }
 
-/// Schemas, each with values that it allows and values that it does not.
-fn examples() -> Vec<(Value, Value, Value)> {
-    let example = |schema, valid, invalid| (schema, valid, invalid);
-    vec![
-        example(json!(true), json!([null, 1, {}]), json!([])),
-        example(json!(false), json!([]), json!([null, 1, {}])),
-        example(json!({}), json!([null, "a", [1]]), json!([])),
-        example(
-            json!({ "type": "integer" }),
-            json!([1, 1.0, -3, 1e3, 0]),
-            json!([1.5, "1", null, true]),
-        ),
-        example(
-            json!({ "type": "number" }),
-            json!([1, 1.5]),
-            json!(["1", null, [], {}]),
-        ),
-        example(
-            json!({ "type": ["string", "null"] }),
-            json!(["", null]),
-            json!([0, false, [], {}]),
-        ),
-        example(
-            json!({ "type": ["boolean", "array", "object"] }),
-            json!([true, [], {}]),
-            json!([0, "a", null]),
-        ),
-        example(
-            json!({ "enum": [1, "a", null, [1, { "b": 2.0 }], { "x": 1, "y": [] }] }),
-            json!([1, 1.0, "a", null, [1.0, { "b": 2 }], { "y": [], "x": 1 }]),
-            json!([2, "b", false, [1], [1, { "b": 3 }], [1, { "b": 2 }, 3], { "x": 1 }, { "x": 1, "y": [], "z": 0 }]),
-        ),
-        example(json!({ "enum": [] }), json!([]), json!([1])),
-        example(
-            json!({ "const": { "a": [0] } }),
-            json!([{ "a": [0] }]),
-            json!([{ "a": [1] }, {}, 0]),
-        ),
-        example(
-            json!({ "multipleOf": 3 }),
-            json!([9, 0, -3, "4"]),
-            json!([10, 0.5]),
-        ),
-        example(
-            json!({ "multipleOf": 0.25 }),
-            json!([0.75, 2]),
-            json!([0.3]),
-        ),
-        example(
-            json!({ "minimum": 1.5, "maximum": 3 }),
-            json!([1.5, 3, "0"]),
-            json!([1, 3.5]),
-        ),
-        example(
-            json!({ "exclusiveMinimum": 0, "exclusiveMaximum": 1 }),
-            json!([0.5]),
-            json!([0, 1, -1]),
-        ),
-        example(
-            json!({ "minLength": 2, "maxLength": 3 }),
-            json!(["ab", "\u{1f600}\u{e9}", 1]),
-            json!(["a", "\u{1f600}", "abcd"]),
-        ),
-        example(
-            json!({ "pattern": "^[a-c]+\\d$" }),
-            json!(["ab1", 7]),
-            json!(["1", "ab", "ab1\n"]),
-        ),
-        example(
-            json!({ "minItems": 1, "maxItems": 2 }),
-            json!([[1], [1, 2], {}]),
-            json!([[], [1, 2, 3]]),
-        ),
-        example(
-            json!({ "uniqueItems": true }),
-            json!([[], [1, 2], [1, "1", true, null], [[1], [2]]]),
-            json!([[1, 1.0], [[1], 2, [1]], ["\u{e9}", "\u{e9}"], [{ "a": 1, "b": 2 }, { "b": 2, "a": 1 }]]),
-        ),
-        example(json!({ "uniqueItems": false }), json!([[1, 1]]), json!([])),
-        example(
-            json!({ "prefixItems": [{ "type": "string" }, true, false] }),
-            json!([[], ["a"], ["a", 2]]),
-            json!([[1], ["a", 1, 1]]),
-        ),
-        example(
-            json!({ "prefixItems": [true], "items": { "type": "null" } }),
-            json!([[1], [1, null]]),
-            json!([[1, 1]]),
-        ),
-        example(json!({ "items": false }), json!([[], 1]), json!([[1]])),
-        example(
-            json!({ "contains": { "minimum": 5 } }),
-            json!([[1, 5], [5, 6], {}]),
-            json!([[], [1]]),
-        ),
-        example(
-            json!({ "contains": { "minimum": 5 }, "minContains": 2, "maxContains": 3 }),
-            json!([[5, 6], [1, 5, 6, 7]]),
-            json!([[5], [5, 6, 7, 8]]),
-        ),
-        example(
-            json!({ "contains": { "minimum": 5 }, "minContains": 0 }),
-            json!([[], [1]]),
-            json!([]),
-        ),
-        example(
-            json!({ "minContains": 2, "maxContains": 0 }),
-            json!([[], [1]]),
-            json!([]),
-        ),
-        example(
-            json!({ "minProperties": 1, "maxProperties": 2 }),
-            json!([{ "a": 1 }, []]),
-            json!([{}, { "a": 1, "b": 2, "c": 3 }]),
-        ),
-        example(
-            json!({ "required": ["a", "b"] }),
-            json!([{ "a": 1, "b": null }, 5]),
-            json!([{}, { "a": 1 }]),
-        ),
-        example(
-            json!({ "properties": { "a": { "type": "null" }, "b": false, "c~/": true } }),
-            json!([{}, { "a": null, "d": 5 }]),
-            json!([{ "a": 1 }, { "b": 1 }]),
-        ),
-        example(
-            json!({ "properties": { "ax": true }, "patternProperties": { "^a": { "type": "integer" }, "b$": { "minimum": 5 } }, "additionalProperties": { "type": "string" } }),
-            json!([{ "ab": 5, "a": 1, "z": "s" }, { "zb": 7, "zc": "" }]),
-            json!([{ "ab": 4 }, { "ax": "s" }, { "z": 1 }, { "zb": 1 }]),
-        ),
-        example(
-            json!({ "properties": { "a": true }, "additionalProperties": false }),
-            json!([{}, { "a": 1 }, 4]),
-            json!([{ "b": 1 }]),
-        ),
-        example(
-            json!({ "propertyNames": { "maxLength": 2, "pattern": "^[a-z]" } }),
-            json!([{}, { "ab": 1 }]),
-            json!([{ "abc": 1 }, { "1": 1 }]),
-        ),
-        example(
-            json!({ "dependentRequired": { "a": ["b", "c"], "d": [] } }),
-            json!([{}, { "b": 1 }, { "a": 1, "b": 1, "c": 1 }, { "d": 1 }]),
-            json!([{ "a": 1 }, { "a": 1, "b": 1 }]),
-        ),
-        example(
-            json!({ "dependentSchemas": { "a": { "required": ["b"] }, "c": false } }),
-            json!([{}, { "a": 1, "b": 1 }]),
-            json!([{ "a": 1 }, { "c": 1 }]),
-        ),
-        example(
-            json!({ "allOf": [{ "minimum": 1 }, { "maximum": 2 }] }),
-            json!([1, 2, "x"]),
-            json!([0, 3]),
-        ),
-        example(
-            json!({ "anyOf": [{ "type": "string" }, { "minimum": 2 }] }),
-            json!(["x", 2]),
-            json!([1]),
-        ),
-        example(
-            json!({ "oneOf": [{ "multipleOf": 2 }, { "multipleOf": 3 }] }),
-            json!([2, 3, 4]),
-            json!([6, 1]),
-        ),
-        example(
-            json!({ "not": { "type": "string" } }),
-            json!([1]),
-            json!(["x"]),
-        ),
-        example(
-            json!({ "if": { "minimum": 10 }, "then": { "multipleOf": 10 }, "else": { "multipleOf": 2 } }),
-            json!([20, 4, "x"]),
-            json!([11, 3]),
-        ),
-        example(
-            json!({ "if": { "type": "string" }, "else": false }),
-            json!(["x"]),
-            json!([1]),
-        ),
-        example(
-            json!({ "then": false, "else": false }),
-            json!([1]),
-            json!([]),
-        ),
-        example(json!({ "if": false }), json!([1]), json!([])),
-        example(
-            json!({ "$ref": "#/$defs/a~1b%25", "$defs": { "a/b%": { "$ref": "#small", "type": "integer" }, "c": { "$anchor": "small", "maximum": 3 } } }),
-            json!([1]),
-            json!([4, 1.5]),
-        ),
-        example(
-            json!({ "type": "object", "properties": { "next": { "$ref": "#" } }, "required": ["v"], "additionalProperties": { "type": "integer" } }),
-            json!([{ "v": 1, "next": { "v": 2, "next": { "v": 3 } } }]),
-            json!([{ "v": 1, "next": {} }, { "v": 1, "next": { "v": "x" } }]),
-        ),
-        example(
-            json!({ "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "https://example.com/s", "title": "t", "description": "d", "$comment": "c", "default": 5, "examples": [{}], "deprecated": true, "readOnly": true, "writeOnly": true, "format": "email", "contentEncoding": "base64", "contentMediaType": "x/y", "contentSchema": {} }),
-            json!([1, "no mail"]),
-            json!([]),
-        ),
-        example(
-            json!({ "maximum": 9007199254740992_u64 }),
-            json!([9007199254740992_u64]),
-            json!([9007199254740993_u64]),
-        ),
-        example(
-            json!({ "minLength": 2.0, "maxItems": 1.0 }),
-            json!(["ab", [1]]),
-            json!(["a", [1, 2]]),
-        ),
-        example(json!({ "allOf": [false] }), json!([]), json!([1])),
-    ]
-}
-
 #[test]
 fn every_keyword_means_what_the_oracle_says() {
-    for (schema, valid, invalid) in examples() {
+    for example in EXAMPLES {
+        let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        let (schema, valid, invalid) = (parse(example.0), parse(example.1), parse(example.2));
         let compiled = compiled(&schema);
         let oracle = jsonschema::draft202012::new(&schema).unwrap();
         for (instances, allowed) in [(valid, true), (invalid, false)] {
@@ -297,8 +87,7 @@ fn every_keyword_means_what_the_oracle_says() {
 
 #[test]
 fn every_keyword_has_an_example() {
-    let examples =
-        Value::from_iter(examples().into_iter().map(|(schema, _, _)| schema)).to_string();
+    let examples: String = EXAMPLES.iter().map(|(schema, _, _)| *schema).collect();
     for (keyword, _) in super::keywords::KEYWORDS {
         assert!(
             examples.contains(&format!("\"{keyword}\":")),
@@ -544,6 +333,22 @@ fn work_is_limited() {
         issues(&pairs, &payload).last().unwrap().breach,
         Breach::Budget
     );
+}
+
+#[test]
+fn a_response_of_a_thousand_bids_takes_an_eighth_of_the_work() {
+    let schema = include_str!("../../../schema/openrtb-2.6-bid-response.json");
+    let bid = json!({
+        "id": "b-1", "impid": "1", "price": 1.85, "nurl": "https://win.example/n", "burl": "https://win.example/b",
+        "adm": "<div>".repeat(100), "adid": "a", "adomain": ["acme-shoes.com"], "iurl": "https://cdn.example/i.png",
+        "cid": "c", "crid": "cr-900", "cat": ["IAB18-3", "IAB18-4"], "cattax": 1, "attr": [1, 2, 3], "mtype": 1,
+        "apis": [5, 7], "w": 300, "h": 250, "exp": 300, "language": "en", "dealid": "d", "ext": { "a": [1, 2] },
+    });
+    let response = json!({ "id": "r", "seatbid": [{ "seat": "s", "bid": vec![bid; 8 * 1024] }] });
+    let mut issues = Vec::new();
+    let schema = Schema::compile(schema).unwrap();
+    schema.check(response.to_string().as_bytes(), &mut issues);
+    assert_eq!(issues, []);
 }
 
 #[test]
