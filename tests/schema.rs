@@ -19,11 +19,11 @@ mod tests {
     #[test]
     fn a_detail_is_the_pointer_of_the_value() {
         let policy = policy("gates: [{ name: schema }]");
-        let bid = |rest: Value| {
+        let bid = |mut rest: Value| {
             let mut bid = json!({ "id": "b", "impid": "1", "price": 1 });
             bid.as_object_mut()
                 .unwrap()
-                .append(rest.clone().as_object_mut().unwrap());
+                .append(rest.as_object_mut().unwrap());
             json!({ "id": "r", "seatbid": [{ "bid": [bid] }] })
         };
         let cases = [
