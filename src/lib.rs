@@ -29,6 +29,7 @@
 //! | [`evaluate`] | the hot path: decode, guard, join, run the gates, give the verdict |
 //! | [`call`] | what a caller asks: the input of an evaluation |
 //! | [`openrtb`] | the field's vocabulary: payload reading, taxonomies, domains, currencies, codes |
+//! | [`schema`] | JSON Schema, compiled and run without a tree |
 //! | [`auction`] | request and response joined: all that a gate may see |
 //! | [`gate`] | the gates, and the table of them |
 //! | [`policy`] | the rules' options and modes, for all calls and for some: a document compiled once |
@@ -59,6 +60,8 @@ pub mod evaluate;
 mod call;
 
 pub mod openrtb;
+
+mod schema;
 
 mod auction;
 

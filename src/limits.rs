@@ -32,6 +32,12 @@ pub const PHRASES_TABLE_BYTES: usize = 4 << 20;
 pub const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
 /// Levels of nesting of a configuration or policy file: it is read recursively.
 pub const DOCUMENT_DEPTH_MAX: u32 = 32;
+/// Steps of one check of a response against a schema: some ten milliseconds. A response of 1024 bids takes a tenth.
+pub const SCHEMA_STEPS_MAX: u32 = 1 << 20;
+/// Schemas within schemas at one place of a response: each takes stack.
+pub const SCHEMA_LEVELS_MAX: u32 = 256;
+/// Bytes of the automaton of one pattern of a schema, and of what it is made from.
+pub const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 const _: () = assert!(MESSAGE_BYTES_MAX < 1 << 31);
 const _: () = assert!(GATES_MAX <= 255);

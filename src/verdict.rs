@@ -178,6 +178,8 @@ pub enum Detail {
     Taxonomies(i64, i64),
     /// A field of the bid request, by its path; never what it holds.
     Field(&'static str),
+    /// The value of the bid response that begins at this byte, to be named by its JSON pointer.
+    Place(u32),
 }
 
 macro_rules! reasons {
@@ -373,6 +375,26 @@ reasons! {
     RefusalPhrase = "refusal_phrase", Some(LossReason::CreativeFiltered), Some(NonBidStatus::InvalidCreative);
     /// The response has more values than are looked into.
     NodesExceeded = "nodes_exceeded", None, None;
+    /// A value of another JSON type than the schema asks for.
+    SchemaType = "schema_type", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
+    /// A value that is none of those the schema lists.
+    SchemaEnum = "schema_enum", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
+    /// A number outside its bounds, or not a multiple.
+    SchemaRange = "schema_range", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
+    /// A string, array or object that is too short or too long.
+    SchemaSize = "schema_size", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
+    /// A string that does not match its pattern.
+    SchemaPattern = "schema_pattern", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
+    /// An object without a key that it must have.
+    SchemaRequired = "schema_required", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
+    /// A key that may not be there.
+    SchemaUnknownKey = "schema_unknown_key", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
+    /// Elements of an array that may not be there, stand twice, or are missing.
+    SchemaItems = "schema_items", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
+    /// A value for which the wrong number of alternatives holds.
+    SchemaCombination = "schema_combination", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
+    /// The check of the response took more work than it may.
+    SchemaBudget = "schema_budget", Some(LossReason::InternalError), Some(NonBidStatus::Error);
 }
 
 /// Which payload an error is about.

@@ -59,6 +59,7 @@ mod tests {
             "bidSanity",
             "audienceSafety",
             "bcatCompliance",
+            "schema",
         ] {
             let facts = fixtures
                 .iter()

@@ -56,8 +56,9 @@ mod tests {
     #[test]
     fn generated_auctions_reach_every_reason() {
         let (cases, mut runner) = (generate::case(), TestRunner::deterministic());
-        let mut reached =
-            BTreeSet::from([Reason::Timeout, Reason::NodesExceeded].map(Reason::name));
+        let mut reached = BTreeSet::from(
+            [Reason::Timeout, Reason::NodesExceeded, Reason::SchemaBudget].map(Reason::name),
+        );
         for _ in 0..4000 {
             let case = cases.new_tree(&mut runner).unwrap().current();
             for answer in case.expected() {

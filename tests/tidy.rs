@@ -15,8 +15,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("document", &["limits"]),
     ("openrtb",  &["limits"]),
     ("verdict",  &["openrtb"]),
+    ("schema",   &["limits", "openrtb"]),
     ("auction",  &["call", "openrtb"]),
-    ("gate",     &["limits", "call", "document", "openrtb", "verdict", "auction"]),
+    ("gate",     &["limits", "call", "document", "openrtb", "verdict", "schema", "auction"]),
     ("policy",   &["limits", "document", "openrtb", "verdict", "gate"]),
     ("evaluate", &["limits", "call", "openrtb", "verdict", "auction", "gate", "policy"]),
     // Around it: bytes, counters and settings.
@@ -44,7 +45,8 @@ const EDGE_CRATES: &[&str] = &[
     "std::time",
 ];
 const ENGINE: &[&str] = &[
-    "limits", "call", "document", "openrtb", "verdict", "auction", "gate", "policy", "evaluate",
+    "limits", "call", "document", "openrtb", "verdict", "schema", "auction", "gate", "policy",
+    "evaluate",
 ];
 
 /// Parts of an evaluation through which a payload can be reached. Metrics sees the rest.

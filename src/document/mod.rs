@@ -22,7 +22,7 @@ use std::path::Path;
 pub use effective::Effective;
 pub use layer::NamedList;
 pub use problem::{Problem, Problems};
-pub use section::Section;
+pub use section::{Section, TextFile};
 
 pub(crate) use suggest::closest;
 

@@ -1,5 +1,6 @@
 //! The tree of a document.
 use std::fmt;
+use std::path::Path;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -40,6 +41,12 @@ impl Node {
             place: place.to_owned(),
             path: None,
         }
+    }
+
+    /// The folder of the file in which the value stands; the working directory for flags and variables.
+    pub(super) fn folder(&self) -> &Path {
+        let file = self.place.rsplitn(3, ':').nth(2).unwrap_or_default();
+        Path::new(file).parent().unwrap_or_else(|| Path::new(""))
     }
 
     /// The entries of a mapping; none of anything else.

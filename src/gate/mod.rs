@@ -27,6 +27,7 @@ mod patterns;
 mod pii;
 mod rates;
 mod response_id;
+mod schema;
 mod seat_match;
 mod secure_markup;
 mod strings;
@@ -39,6 +40,7 @@ pub(crate) use tmax_guard::TmaxGuard;
 use crate::auction::{Auction, JoinedBid};
 use crate::document::Section;
 use crate::openrtb::Fields;
+use crate::schema::Issue;
 use crate::verdict::{Detail, Finding, GateMode, GateOutcome, GateStatus, Reason};
 
 /// One rule, with its options compiled.
@@ -235,6 +237,13 @@ pub(crate) const GATES: &[Row] = &[
         fields: Fields::STRINGS,
         compile: |options| Box::new(content::Content::compile(options)),
     },
+    Row {
+        name: "schema",
+        by_default: false,
+        default_mode: Mode::Enforce,
+        fields: Fields::NONE,
+        compile: |options| Box::new(schema::ResponseSchema::compile(options)),
+    },
 ];
 
 /// Memory that gates work in, kept from one auction to the next.
@@ -243,6 +252,7 @@ pub(crate) struct Memory {
     needles: bcat_compliance::Needles,
     names: names::Names,
     positions: Vec<u32>,
+    issues: Vec<Issue>,
 }
 
 /// Where a gate writes what it finds.

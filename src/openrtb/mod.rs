@@ -18,6 +18,10 @@ mod keys;
 
 mod json;
 
+mod checked;
+
+mod pointer;
+
 mod text;
 
 mod list;
@@ -45,6 +49,7 @@ pub mod domain;
 mod codes;
 
 pub use category::{Category, CategoryKey, CategoryTaxonomy, TaxonomyTable};
+pub(crate) use checked::{Checked, Kind, Member, Next, Written};
 pub use codes::{LossReason, NoBidReason, NonBidStatus};
 pub use creative::Creative;
 pub use currency::{DEFAULT_CURRENCY, Rates};
@@ -54,10 +59,11 @@ pub(crate) use fields::Wanted;
 pub use list::List;
 pub use offer::{DurationFloor, MediaType, Medium, Offer};
 pub use personal::{Personal, PersonalData};
+pub(crate) use pointer::write_pointer;
 pub(crate) use request::BidRequest;
 pub use request::{BidRequestView, Content, Deal, Floor, Imp};
 pub(crate) use response::BidResponse;
 pub use response::{Bid, BidResponseView, Price};
 pub(crate) use splice::Splicer;
-pub(crate) use strings::{BidString, Member};
+pub(crate) use strings::{BidMember, BidString};
 pub use text::{Text, Texts};

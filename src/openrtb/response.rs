@@ -171,6 +171,7 @@ impl BidResponse {
     pub(crate) fn view<'a>(&'a self, payload: &'a [u8]) -> BidResponseView<'a> {
         BidResponseView {
             response: self,
+            payload,
             texts: Texts::new(payload, &self.memory.decoded),
         }
     }
@@ -310,6 +311,7 @@ fn price(reader: &mut Reader<'_>) -> Read<Price> {
 #[derive(Clone, Copy, Debug)]
 pub struct BidResponseView<'a> {
     response: &'a BidResponse,
+    payload: &'a [u8],
     texts: Texts<'a>,
 }
 
@@ -318,6 +320,12 @@ impl<'a> BidResponseView<'a> {
     #[must_use]
     pub const fn texts(&self) -> &Texts<'a> {
         &self.texts
+    }
+
+    /// The response as it was received; checked to the last byte.
+    #[must_use]
+    pub const fn payload(&self) -> &'a [u8] {
+        self.payload
     }
 
     /// Every bid of every seatbid, in document order.

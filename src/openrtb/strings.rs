@@ -26,13 +26,13 @@ pub(crate) struct BidString {
     /// Position of the bid among all bids of the response.
     bid: u32,
     /// The member of the bid that it is, or in which it stands.
-    pub(crate) member: Member,
+    pub(crate) member: BidMember,
     pub(crate) text: Text,
 }
 
 /// A member of a bid, as far as strings are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Member {
+pub(crate) enum BidMember {
     /// `adm`.
     Markup,
     /// `nurl`.
@@ -132,7 +132,7 @@ enum Place {
     /// A bid, by position.
     Bid(u32),
     /// A member of a bid, or below.
-    InBid(u32, Member),
+    InBid(u32, BidMember),
     /// Anywhere else.
     Outside,
 }
@@ -143,9 +143,9 @@ impl Place {
         match (self, key) {
             (Self::Response, StringsKey::Seatbid) => Self::Seatbids,
             (Self::Seatbid, StringsKey::Bid) => Self::Bids,
-            (Self::Bid(bid), StringsKey::Markup) => Self::InBid(bid, Member::Markup),
-            (Self::Bid(bid), StringsKey::NoticeUrl) => Self::InBid(bid, Member::NoticeUrl),
-            (Self::Bid(bid), _) => Self::InBid(bid, Member::Other),
+            (Self::Bid(bid), StringsKey::Markup) => Self::InBid(bid, BidMember::Markup),
+            (Self::Bid(bid), StringsKey::NoticeUrl) => Self::InBid(bid, BidMember::NoticeUrl),
+            (Self::Bid(bid), _) => Self::InBid(bid, BidMember::Other),
             (Self::InBid(..), _) => self,
             _ => Self::Outside,
         }

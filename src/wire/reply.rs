@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use crate::evaluate::{Evaluation, all_notes, primary};
 use crate::limits::{DETAIL_BYTES, ECHOED_ID_BYTES};
-use crate::openrtb::Text;
+use crate::openrtb::{Text, write_pointer};
 use crate::policy::Policy;
 use crate::verdict::{
     Detail, ErrorCode, EvaluationError, Finding, GateMode, GateOutcome, GateStatus, Payload,
@@ -146,6 +146,10 @@ impl Message<'_> {
                 message
                     .bytes
                     .extend_from_slice(cut(request.bytes(other), QUOTED_BYTES));
+            }),
+            Detail::Place(at) => self.message(field, |message| {
+                let response = evaluation.call.bid_response;
+                write_pointer(response, at, DETAIL_BYTES, message.bytes);
             }),
             Detail::Taxonomies(bid, list) => self.message(field, |message| {
                 // Writing to a vector cannot fail.

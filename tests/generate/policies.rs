@@ -71,10 +71,11 @@ fn gates() -> impl Strategy<Value = Value> {
         bid_sanity(),
         audience_safety(),
         bcat_compliance(),
+        response_schema(),
     ];
     let others = prop_oneof![
         2 => others.clone().prop_shuffle().boxed(),
-        1 => others.prop_flat_map(|gates| subsequence(gates, 1..=5)).boxed(),
+        1 => others.prop_flat_map(|gates| subsequence(gates, 1..=6)).boxed(),
     ];
     let compliance = prop_oneof![
         1 => Just(Vec::new()).boxed(),
@@ -88,8 +89,8 @@ fn gates() -> impl Strategy<Value = Value> {
             [others, compliance].concat()
         }
     });
-    let further = vec![latency(), pii(), filesystem(), content()];
-    let further = subsequence(further, 0..=4).prop_flat_map(|gates| gates);
+    let further = vec![latency(), pii(), filesystem(), content(), response_schema()];
+    let further = subsequence(further, 0..=5).prop_flat_map(|gates| gates);
     (option::weighted(0.7, tmax_guard()), further, others).prop_map(|(guard, further, others)| {
         guard.into_iter().chain(further).chain(others).collect()
     })
@@ -266,6 +267,16 @@ fn content() -> Options {
 
 fn flags(name: &'static str, keys: [&'static str; 3]) -> Options {
     gate(name, keys.map(|key| (key, flag())).to_vec())
+}
+
+fn response_schema() -> Options {
+    gate(
+        "schema",
+        vec![(
+            "file",
+            Just(json!("tests/schemas/every-reason.json")).boxed(),
+        )],
+    )
 }
 
 fn flag() -> Options {

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::gates::schema::Schema;
 use super::{gates, taxonomy};
 
 #[derive(Clone, Debug)]
@@ -76,6 +77,7 @@ pub(crate) enum Gate {
         /// Built in and extra.
         phrases: Vec<String>,
     },
+    Schema(Schema),
 }
 
 /// "value of one unit in US dollars"
@@ -274,6 +276,7 @@ impl Gate {
                 empty_output: flag(options, "empty_output", true),
                 phrases: phrases(options),
             },
+            "schema" => Self::Schema(Schema::read(options["file"].as_str())),
             unknown => panic!("no gate is called {unknown}"),
         }
     }
@@ -303,6 +306,7 @@ impl Gate {
             Self::Pii { .. } => "pii",
             Self::Filesystem { .. } => "filesystem",
             Self::Content { .. } => "content",
+            Self::Schema(_) => "schema",
         }
     }
 }

@@ -355,6 +355,7 @@ const WORDS: &[&str] = &[
     "pii",
     "filesystem",
     "content",
+    "schema",
     // Reasons, in the order of the spec.
     "tmax_unknown",
     "start_unknown",
@@ -439,4 +440,15 @@ const WORDS: &[&str] = &[
     "invalid_argument",
     "bid_request",
     "bid_response",
+    // Reasons of docs/gates/schema.md.
+    "schema_type",
+    "schema_enum",
+    "schema_range",
+    "schema_size",
+    "schema_pattern",
+    "schema_required",
+    "schema_unknown_key",
+    "schema_items",
+    "schema_combination",
+    "schema_budget",
 ];

@@ -11,6 +11,7 @@ use super::problem::Problem;
 use super::shape::{Keys, Shape};
 use super::suggest::closest;
 use super::wanted::Wanted;
+use crate::document::read_text;
 
 /// One mapping of a document while it is read. Each getter names a key, its default and what it may be; a wrong
 /// value is recorded as a problem and the default returned, so that reading goes on and all problems come at once.
@@ -26,6 +27,15 @@ pub struct Section {
     keys: Keys,
     /// True while nothing is read but what may be said: there is no document.
     declaring: bool,
+}
+
+/// A file that a document names.
+#[derive(Clone, Debug)]
+pub struct TextFile {
+    /// Its path, for the places of problems.
+    pub name: String,
+    /// What stands in it.
+    pub text: String,
 }
 
 impl Section {
@@ -121,6 +131,21 @@ impl Section {
         let string = self.scalar(key, &Wanted::Text, |value| value.text().map(str::to_owned))?;
         self.record(key, Effective::Text(string.clone()));
         Some(string)
+    }
+
+    /// The text of the file that a string names, relative to the folder of the document that says so. None when the
+    /// key is absent, and when the file cannot be read: a problem.
+    pub fn file(&mut self, key: &str) -> Option<TextFile> {
+        let path = self.optional_string(key)?;
+        let path = self.node.nearest(key).folder().join(path);
+        let name = path.display().to_string();
+        match read_text(&path) {
+            Ok(text) => Some(TextFile { name, text }),
+            Err(error) => {
+                self.reject(key, &format!("cannot read the file {name}: {error}"));
+                None
+            }
+        }
     }
 
     /// A list of strings; absent is empty.
@@ -250,6 +275,11 @@ impl Section {
         let place = self.node.nearest(key).place.clone();
         self.problems
             .push(Problem::new(place, self.path_of(key), message));
+    }
+
+    /// Records what is wrong elsewhere, in a file that this mapping names.
+    pub fn report(&mut self, problem: Problem) {
+        self.problems.push(problem);
     }
 
     /// Accepts all keys not asked for, unread: for a mapping whose kind is unknown, which is problem enough.

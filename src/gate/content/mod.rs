@@ -4,7 +4,7 @@ use super::strings::{Found, excerpt, judge_bids};
 use super::{Gate, Judged, Sheet};
 use crate::auction::{Auction, JoinedBid};
 use crate::document::Section;
-use crate::openrtb::{Member, Text, Texts};
+use crate::openrtb::{BidMember, Text, Texts};
 use crate::verdict::{Detail, Reason};
 
 mod phrases;
@@ -30,7 +30,7 @@ impl Content {
         if self.empty_output && is_empty(texts, bid) {
             return Some((Reason::EmptyOutput, Detail::None));
         }
-        of_member(bid, Member::Markup).find_map(|text| {
+        of_member(bid, BidMember::Markup).find_map(|text| {
             let end = self.phrases.find(texts.bytes(text))?;
             Some((Reason::RefusalPhrase, excerpt(texts, text, end)))
         })
@@ -47,12 +47,12 @@ impl Gate for Content {
 /// True when there is markup, all of it is blank, and no notice URL will bring other.
 fn is_empty(texts: &Texts<'_>, bid: &JoinedBid<'_>) -> bool {
     let is_blank = |text| texts.bytes(text).trim_ascii().is_empty();
-    of_member(bid, Member::Markup).next().is_some()
-        && of_member(bid, Member::Markup).all(is_blank)
-        && of_member(bid, Member::NoticeUrl).all(is_blank)
+    of_member(bid, BidMember::Markup).next().is_some()
+        && of_member(bid, BidMember::Markup).all(is_blank)
+        && of_member(bid, BidMember::NoticeUrl).all(is_blank)
 }
 
-fn of_member(bid: &JoinedBid<'_>, member: Member) -> impl Iterator<Item = Text> {
+fn of_member(bid: &JoinedBid<'_>, member: BidMember) -> impl Iterator<Item = Text> {
     let strings = bid.strings().iter();
     strings
         .filter(move |string| string.member == member)

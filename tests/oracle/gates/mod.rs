@@ -13,6 +13,7 @@ mod latency;
 mod lists;
 mod media_match;
 mod pii;
+pub(crate) mod schema;
 mod secure_markup;
 mod text;
 pub(crate) mod tmax_guard;
@@ -157,6 +158,7 @@ fn skip_reason(gate: &Gate, auction: &Auction<'_>) -> Option<&'static str> {
         | Gate::Pii { .. }
         | Gate::Filesystem { .. }
         | Gate::Content { .. }
+        | Gate::Schema(_)
         | Gate::CreativeIdentity
         | Gate::DuplicateBid => None,
     }
@@ -217,6 +219,7 @@ fn judge_bid(gate: &Gate, auction: &Auction<'_>, bid: &Bid<'_>) -> Option<Findin
             empty_output,
             phrases,
         } => content::judge(*empty_output, phrases, auction, bid),
+        Gate::Schema(schema) => schema::judge(schema, auction, bid),
     }
 }
 
@@ -286,6 +289,7 @@ fn codes(reason: &str) -> (u32, u32) {
         "email_address" | "ssn_shaped" | "phone_shaped" => (200, 350),
         "destructive_command" | "path_traversal" | "sensitive_path" => (200, 350),
         "empty_output" | "refusal_phrase" => (200, 350),
+        _ if reason.starts_with("schema_") => (3, 102),
         unknown => panic!("{unknown} does not fail a bid"),
     }
 }
