@@ -1,16 +1,19 @@
 //! Request and response joined: all that a gate may see.
 
+use crate::call::Call;
 use crate::openrtb::{
     Bid, BidRequestView, BidResponseView, CategoryTaxonomy, DEFAULT_CURRENCY, Deal, Imp, Text,
 };
 
 /// A bid request and the bid response to it, each bid with its imp.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Auction<'a> {
+pub struct Auction<'a> {
+    /// Who asks, and what is said beside the payloads.
+    pub call: &'a Call<'a>,
     /// What the exchange asked.
-    pub(crate) request: BidRequestView<'a>,
+    pub request: BidRequestView<'a>,
     /// What the bidder is about to answer.
-    pub(crate) response: BidResponseView<'a>,
+    pub response: BidResponseView<'a>,
     joins: &'a Joins,
 }
 
@@ -31,6 +34,7 @@ const FEW_DEALS: usize = 16;
 impl<'a> Auction<'a> {
     /// Finds each bid's imp, and puts deals in an order in which they are found.
     pub(crate) fn join(
+        call: &'a Call<'a>,
         request: BidRequestView<'a>,
         response: BidResponseView<'a>,
         joins: &'a mut Joins,
@@ -56,6 +60,7 @@ impl<'a> Auction<'a> {
             deals_by_id.sort_unstable_by_key(|&deal| (id_of_deal(&request, deal), deal));
         }
         Self {
+            call,
             request,
             response,
             joins,
@@ -63,7 +68,7 @@ impl<'a> Auction<'a> {
     }
 
     /// Every bid with its imp, in document order.
-    pub(crate) fn bids(&self) -> impl Iterator<Item = JoinedBid<'a>> {
+    pub fn bids(&self) -> impl Iterator<Item = JoinedBid<'a>> {
         let auction = *self;
         auction
             .response
@@ -102,24 +107,26 @@ fn id_of_deal<'a>(request: &BidRequestView<'a>, deal: u32) -> Option<&'a [u8]> {
 
 /// A bid and what the request says about it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct JoinedBid<'a> {
-    auction: Auction<'a>,
+pub struct JoinedBid<'a> {
+    /// The auction that it is of.
+    pub auction: Auction<'a>,
     /// Position among all bids of the response, in document order.
-    pub(crate) position: u32,
+    pub position: u32,
     /// The bid itself.
-    pub(crate) bid: &'a Bid,
+    pub bid: &'a Bid,
     /// The imp it is for; none when its impid matches none.
-    pub(crate) imp: Option<&'a Imp>,
+    pub imp: Option<&'a Imp>,
 }
 
 impl<'a> JoinedBid<'a> {
     /// The first deal of the imp that the bid names in `dealid`.
     #[must_use]
-    pub(crate) fn deal(&self) -> Option<&'a Deal> {
+    pub fn deal(&self) -> Option<&'a Deal> {
         let Auction {
             request,
             response,
             joins,
+            ..
         } = &self.auction;
         let dealid = response.texts().bytes(self.bid.deal_id?);
         let mut deals = request.positions_of_deals(self.imp?);
@@ -142,19 +149,19 @@ impl<'a> JoinedBid<'a> {
 
     /// `adomain`.
     #[must_use]
-    pub(crate) fn advertiser_domains(&self) -> &'a [Text] {
+    pub fn advertiser_domains(&self) -> &'a [Text] {
         self.auction.response.advertiser_domains(self.bid)
     }
 
     /// `cat`, without blanks.
     #[must_use]
-    pub(crate) fn categories(&self) -> &'a [Text] {
+    pub fn categories(&self) -> &'a [Text] {
         self.auction.response.categories(self.bid)
     }
 
     /// `cattax`.
     #[must_use]
-    pub(crate) fn taxonomy(&self) -> CategoryTaxonomy {
+    pub fn taxonomy(&self) -> CategoryTaxonomy {
         self.auction.response.taxonomy(self.bid)
     }
 }
@@ -162,7 +169,7 @@ impl<'a> JoinedBid<'a> {
 impl<'a> BidRequestView<'a> {
     /// A currency code of this request without white space around it; none or empty means USD.
     #[must_use]
-    pub(crate) fn currency(&self, code: Option<Text>) -> &'a [u8] {
+    pub fn currency(&self, code: Option<Text>) -> &'a [u8] {
         code.map(|code| self.texts().bytes(code))
             .map_or(DEFAULT_CURRENCY, or_default)
     }
@@ -171,7 +178,7 @@ impl<'a> BidRequestView<'a> {
 impl<'a> BidResponseView<'a> {
     /// The currency of every price, without white space around it; none or empty means USD.
     #[must_use]
-    pub(crate) fn price_currency(&self) -> &'a [u8] {
+    pub fn price_currency(&self) -> &'a [u8] {
         self.currency()
             .map(|code| self.texts().bytes(code))
             .map_or(DEFAULT_CURRENCY, or_default)

@@ -60,7 +60,7 @@ pub mod openrtb;
 
 mod auction;
 
-mod gate;
+pub mod gate;
 
 pub mod policy;
 

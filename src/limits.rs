@@ -14,6 +14,19 @@ pub const MESSAGE_BYTES_MAX: usize = 1 << 30;
 pub const DEPTH_MAX: u32 = 64;
 /// Gates of a policy: a finding names its gate in one byte.
 pub const GATES_MAX: usize = 64;
+/// Bytes of the name of a gate that is not built in. It is a label of metrics.
+pub const GATE_NAME_BYTES: usize = 64;
+/// Bytes of an expression; it has no more parts than that. A rule for people fits on a screen.
+pub const EXPRESSION_BYTES_MAX: usize = 4096;
+/// Levels of nesting of an expression: it is read and evaluated recursively.
+pub const EXPRESSION_DEPTH_MAX: usize = 48;
+/// Loops of an expression in one another. Two compare a list with a list; nothing in an auction has more dimensions.
+pub const EXPRESSION_LOOPS_MAX: usize = 2;
+/// Steps of an expression for all bids of an auction: parts evaluated, entries visited, and 16 bytes of text looked at.
+/// A thousand times what real auctions take; a few milliseconds.
+pub const EXPRESSION_STEPS_MAX: u32 = 1_000_000;
+/// Bytes of the table that a regular expression compiles to. An innocent one takes some kilobytes.
+pub const PATTERN_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a configuration or policy file. A real one has a few kilobytes; this stops a wrong path early.
 pub const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
 /// Levels of nesting of a configuration or policy file: it is read recursively.

@@ -234,6 +234,14 @@ reasons! {
     NotChildDirected = "not_child_directed", None, None;
     /// Skipped: the request neither blocks nor allows categories.
     NoBlockList = "no_block_list", None, None;
+    /// The expression of a gate of the policy's own is false.
+    ExpressionFalse = "expression_false", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::ResponseRejected);
+    /// It is neither true nor false: a number that it needs is absent.
+    ExpressionUnknown = "expression_unknown", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::ResponseRejected);
+    /// It did not finish within the steps of an auction.
+    ExpressionTooCostly = "expression_too_costly", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::ResponseRejected);
+    /// A gate that a program brought along has a reason that is not in this list.
+    Custom = "custom", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::ResponseRejected);
 }
 
 /// Which payload an error is about.

@@ -15,8 +15,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("document", &["limits"]),
     ("openrtb",  &["limits"]),
     ("verdict",  &["openrtb"]),
-    ("auction",  &["openrtb"]),
-    ("gate",     &["call", "document", "openrtb", "verdict", "auction"]),
+    ("auction",  &["call", "openrtb"]),
+    ("gate",     &["limits", "call", "document", "openrtb", "verdict", "auction"]),
     ("policy",   &["limits", "document", "gate"]),
     ("evaluate", &["limits", "call", "openrtb", "verdict", "auction", "gate", "policy"]),
     // Around it: bytes, counters and settings.

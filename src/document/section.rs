@@ -215,6 +215,12 @@ impl Section {
         values
     }
 
+    /// True when `key` is there, whatever it holds.
+    #[must_use]
+    pub fn holds(&self, key: &str) -> bool {
+        self.node.entry(key).is_some()
+    }
+
     /// True when `key` holds a mapping.
     #[must_use]
     pub fn holds_mapping(&self, key: &str) -> bool {

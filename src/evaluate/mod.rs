@@ -93,7 +93,7 @@ impl Evaluator {
             return Ok(run.no_bids());
         }
 
-        let auction = Auction::join(request, response, &mut self.joins);
+        let auction = Auction::join(call, request, response, &mut self.joins);
         Ok(run.gates(&auction, &mut self.findings, &mut self.needles))
     }
 }

@@ -2,32 +2,70 @@
 //!
 //! A gate sees an [`Auction`] and writes what it finds on a [`Sheet`]. It neither knows the time nor the other gates:
 //! budget and fail-fast are the evaluation's ([`crate::evaluate`]). A new gate is a file and a row in [`GATES`].
+//!
+//! A program that embeds the engine brings gates of its own the same way: a [`Gate`], and a [`Row`] by which a policy
+//! knows it.
+//!
+//! ```
+//! use bidgate::document::Section;
+//! use bidgate::gate::{Auction, Gate, Judged, Row, Sheet};
+//! use bidgate::policy::Policy;
+//! use bidgate::verdict::{Detail, Reason};
+//!
+//! /// Bids on deals only.
+//! #[derive(Debug)]
+//! struct DealsOnly;
+//!
+//! impl Gate for DealsOnly {
+//!     fn judge(&self, auction: &Auction<'_>, sheet: &mut Sheet<'_>) -> Judged {
+//!         for bid in auction.bids().filter(|bid| bid.deal().is_none()) {
+//!             sheet.reject(&bid, Reason::Custom, Detail::None);
+//!         }
+//!         Judged::Bids
+//!     }
+//! }
+//!
+//! const ROWS: &[Row] = &[Row {
+//!     name: "dealsOnly",
+//!     compile: |_options: &mut Section| Box::new(DealsOnly),
+//! }];
+//!
+//! let policy = Policy::from_yaml_with("gates: [{ name: impidMatch }, { name: dealsOnly }]", "policy.yaml", ROWS)?;
+//! assert_eq!(policy.gate_names().len(), 2);
+//! # Ok::<(), bidgate::document::Problems>(())
+//! ```
 
 mod adomain_verify;
 mod audience_safety;
 mod bcat_compliance;
 mod bid_sanity;
+mod expression;
 mod impid_match;
 mod tmax_guard;
 
 use std::fmt;
 
+pub use crate::auction::{Auction, JoinedBid};
+
 pub(crate) use bcat_compliance::Needles;
+pub(crate) use expression::Expression;
 pub(crate) use tmax_guard::TmaxGuard;
 
-use crate::auction::{Auction, JoinedBid};
 use crate::document::Section;
 use crate::verdict::{Detail, Finding, GateOutcome, GateStatus, Reason};
 
 /// One rule, with its options compiled.
-pub(crate) trait Gate: fmt::Debug + Send + Sync {
+///
+/// It runs on the path of every call: it should neither allocate nor wait, and its work should grow with the auction
+/// and no faster.
+pub trait Gate: fmt::Debug + Send + Sync {
     /// Judges every bid of an auction that has bids, in document order. At most one finding a bid.
     fn judge(&self, auction: &Auction<'_>, sheet: &mut Sheet<'_>) -> Judged;
 }
 
 /// Whether a gate did its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Judged {
+pub enum Judged {
     /// Every bid was judged; what was found is on the sheet.
     Bids,
     /// The gate chose not to run.
@@ -35,9 +73,12 @@ pub(crate) enum Judged {
 }
 
 /// A gate's name in policies and replies, and how its options are read.
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    pub(crate) compile: fn(&mut Section) -> Box<dyn Gate>,
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Its name.
+    pub name: &'static str,
+    /// Reads the options besides the name. What is wrong with them is recorded in the section.
+    pub compile: fn(&mut Section) -> Box<dyn Gate>,
 }
 
 /// Every gate that judges bids, in the order in which they run by default, behind [`TmaxGuard`].
@@ -66,7 +107,7 @@ pub(crate) const GATES: &[Row] = &[
 
 /// Where a gate writes what it finds.
 #[derive(Debug)]
-pub(crate) struct Sheet<'s> {
+pub struct Sheet<'s> {
     gate: u8,
     findings: &'s mut Vec<Finding>,
     needles: &'s mut Needles,
@@ -90,24 +131,18 @@ impl<'s> Sheet<'s> {
     }
 
     /// The bid may not go out.
-    pub(crate) fn reject(&mut self, bid: &JoinedBid<'_>, reason: Reason, detail: Detail) {
+    pub fn reject(&mut self, bid: &JoinedBid<'_>, reason: Reason, detail: Detail) {
         self.first_failure.get_or_insert(reason);
         self.write(bid, reason, false, detail);
     }
 
     /// The bid may go out, and the caller may want to know this.
-    pub(crate) fn note(&mut self, bid: &JoinedBid<'_>, reason: Reason, detail: Detail) {
+    pub fn note(&mut self, bid: &JoinedBid<'_>, reason: Reason, detail: Detail) {
         self.write(bid, reason, true, detail);
     }
 
     /// Rejects when `fails`, notes otherwise: for rules whose severity is an option.
-    pub(crate) fn reject_if(
-        &mut self,
-        fails: bool,
-        bid: &JoinedBid<'_>,
-        reason: Reason,
-        detail: Detail,
-    ) {
+    pub fn reject_if(&mut self, fails: bool, bid: &JoinedBid<'_>, reason: Reason, detail: Detail) {
         if fails {
             self.reject(bid, reason, detail);
         } else {

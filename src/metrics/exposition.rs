@@ -9,7 +9,11 @@ use super::{ServerGauges, process};
 use crate::verdict::{GateStatus, Reason, Verdict};
 
 /// Writes every family.
-pub(super) fn render(gates: &[&str], workers: &[Arc<Cells>], server: &ServerGauges<'_>) -> String {
+pub(super) fn render(
+    gates: &[Arc<str>],
+    workers: &[Arc<Cells>],
+    server: &ServerGauges<'_>,
+) -> String {
     let mut page = Page(String::with_capacity(16 * 1024));
     page.evaluations(workers);
     page.gate_outcomes(gates, workers);
@@ -35,7 +39,7 @@ impl Page {
         }
     }
 
-    fn gate_outcomes(&mut self, gates: &[&str], workers: &[Arc<Cells>]) {
+    fn gate_outcomes(&mut self, gates: &[Arc<str>], workers: &[Arc<Cells>]) {
         let family = self.family(catalog::GATE_OUTCOMES);
         for (slot, gate) in gates.iter().enumerate() {
             for (status, reason) in every_outcome() {

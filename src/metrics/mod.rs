@@ -20,7 +20,7 @@ use crate::verdict::ErrorCode;
 /// All workers' cells, for the scrape.
 #[derive(Debug)]
 pub struct Metrics {
-    gates: Arc<[&'static str]>,
+    gates: Arc<[Arc<str>]>,
     workers: Vec<Arc<Cells>>,
 }
 
@@ -28,8 +28,8 @@ impl Metrics {
     /// Cells for `workers` writers that know the given gates. A gate of another name counts as `other`, so that a
     /// policy loaded later cannot grow memory or label cardinality.
     #[must_use]
-    pub fn new(workers: usize, gates: &[&'static str]) -> (Self, Vec<Recorder>) {
-        let gates: Arc<[&'static str]> = gates.iter().copied().chain([OTHER_GATE]).collect();
+    pub fn new(workers: usize, gates: &[Arc<str>]) -> (Self, Vec<Recorder>) {
+        let gates: Arc<[Arc<str>]> = gates.iter().cloned().chain([OTHER_GATE.into()]).collect();
         let cells: Vec<_> = (0..workers)
             .map(|_| Arc::new(Cells::new(gates.len())))
             .collect();
@@ -72,14 +72,14 @@ pub struct ServerGauges<'a> {
 /// One worker's pen: the only writer of its cells.
 #[derive(Debug)]
 pub struct Recorder {
-    gates: Arc<[&'static str]>,
+    gates: Arc<[Arc<str>]>,
     cells: Arc<Cells>,
     /// Not `Sync`: a cell is added to by load and store, which is right for a single writer only.
     single_writer: PhantomData<Cell<()>>,
 }
 
 impl Recorder {
-    fn new(gates: &Arc<[&'static str]>, cells: &Arc<Cells>) -> Self {
+    fn new(gates: &Arc<[Arc<str>]>, cells: &Arc<Cells>) -> Self {
         Self {
             gates: Arc::clone(gates),
             cells: Arc::clone(cells),
@@ -136,13 +136,13 @@ impl Recorder {
 
     /// The cells of a gate. A policy rarely reorders gates, so the slot at its own position is tried first.
     fn gate_slot(&self, position: usize, name: &str) -> usize {
-        if self.gates.get(position).is_some_and(|gate| *gate == name) {
+        if self.gates.get(position).is_some_and(|gate| **gate == *name) {
             return position;
         }
         let other = self.gates.len().saturating_sub(1);
         self.gates
             .iter()
-            .position(|gate| *gate == name)
+            .position(|gate| **gate == *name)
             .unwrap_or(other)
     }
 }
