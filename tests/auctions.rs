@@ -59,6 +59,7 @@ mod tests {
             "bidSanity",
             "audienceSafety",
             "bcatCompliance",
+            "expression",
         ] {
             let facts = fixtures
                 .iter()

@@ -248,6 +248,7 @@ mod tests {
             response.as_bytes(),
             &policy,
             &Timing::default(),
+            ["bidder", ""],
         );
         let verdict = |answer: &Answer| {
             answer
@@ -286,6 +287,7 @@ mod tests {
             response.as_bytes(),
             &policy,
             &Timing::default(),
+            ["bidder", ""],
         )
     }
 }

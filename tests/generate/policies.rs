@@ -4,6 +4,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
 
+use super::expressions;
+
 /// A mapping as it stands below `policy:`; mostly without fail-fast, so that every gate speaks.
 pub(crate) fn policy() -> impl Strategy<Value = Value> {
     let gates = prop_oneof![
@@ -35,8 +37,10 @@ fn gates() -> impl Strategy<Value = Value> {
         2 => others.clone().prop_shuffle().boxed(),
         1 => others.prop_flat_map(|gates| subsequence(gates, 1..=5)).boxed(),
     ];
-    (option::weighted(0.7, tmax_guard()), others)
-        .prop_map(|(guard, others)| guard.into_iter().chain(others).collect())
+    let of_its_own = option::weighted(0.5, expression_gate());
+    (option::weighted(0.7, tmax_guard()), of_its_own, others).prop_map(
+        |(guard, of_its_own, others)| guard.into_iter().chain(of_its_own).chain(others).collect(),
+    )
 }
 
 type Options = BoxedStrategy<Value>;
@@ -141,6 +145,18 @@ fn bcat_compliance() -> Options {
             ("taxonomy_mismatch", allow_or_fail()),
         ],
     )
+}
+
+fn expression_gate() -> Options {
+    let reasons = select(vec![None, None, Some("adomain_placeholder")]);
+    let gate = (expressions::expression(), reasons).prop_map(|(expression, reason)| {
+        let mut gate = json!({ "name": "expression", "expression": expression });
+        if let Some(reason) = reason {
+            gate["reason"] = json!(reason);
+        }
+        gate
+    });
+    gate.boxed()
 }
 
 fn flag() -> Options {

@@ -9,6 +9,8 @@ pub(crate) struct Auction<'a> {
     pub(crate) cur: Option<&'a Node>,
     /// In document order.
     pub(crate) bids: Vec<Bid<'a>>,
+    /// `agent_id` and `tool`.
+    pub(crate) caller: [&'a str; 2],
 }
 
 pub(crate) struct Bid<'a> {
@@ -20,7 +22,7 @@ pub(crate) struct Bid<'a> {
 }
 
 impl<'a> Auction<'a> {
-    pub(crate) fn new(request: &'a Node, response: &'a Node) -> Self {
+    pub(crate) fn new(request: &'a Node, response: &'a Node, caller: [&'a str; 2]) -> Self {
         let mut bids = Vec::new();
         for (seatbid_index, seatbid) in objects(response, "seatbid") {
             for (bid_index, node) in objects(seatbid, "bid") {
@@ -36,6 +38,7 @@ impl<'a> Auction<'a> {
             imps: objects(request, "imp").map(|(_, imp)| imp).collect(),
             cur: response.get("cur"),
             bids,
+            caller,
         }
     }
 

@@ -73,6 +73,7 @@ pub(crate) fn answers(
     response: &[u8],
     policy: &Policy,
     timing: &Timing,
+    caller: [&str; 2],
 ) -> Vec<Answer> {
     let (mut answers, request) = match read_request(request) {
         Reading::Valid(root) => (Vec::new(), root),
@@ -94,7 +95,7 @@ pub(crate) fn answers(
             answers.push(gates::judge(
                 policy,
                 guard,
-                &Auction::new(&request, &response),
+                &Auction::new(&request, &response, caller),
             ));
         }
         Reading::Faulty(errors) => answers.extend(errors),

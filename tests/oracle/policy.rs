@@ -29,6 +29,11 @@ pub(crate) enum Gate {
         fail_on_unknown_category: bool,
         fail_on_taxonomy_mismatch: bool,
     },
+    Expression {
+        name: &'static str,
+        source: String,
+        reason: &'static str,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -80,6 +85,13 @@ const NAMES: [&str; 6] = [
 
 impl Gate {
     fn from_json(options: &Value) -> Self {
+        if let Some(source) = options["expression"].as_str() {
+            return Self::Expression {
+                name: known(options["name"].as_str().unwrap()),
+                source: source.to_owned(),
+                reason: known(options["reason"].as_str().unwrap_or("expression_false")),
+            };
+        }
         match options["name"].as_str().unwrap() {
             "tmaxGuard" => Self::TmaxGuard {
                 buffer_ms: number(options, "buffer_ms", 15.0),
@@ -122,8 +134,21 @@ impl Gate {
             Self::BidSanity(_) => "bidSanity",
             Self::AudienceSafety(_) => "audienceSafety",
             Self::BcatCompliance { .. } => "bcatCompliance",
+            Self::Expression { name, .. } => name,
         }
     }
+}
+
+/// The names and reasons that auctions give to expression gates.
+fn known(word: &str) -> &'static str {
+    const KNOWN: [&str; 4] = [
+        "expression",
+        "priceCap",
+        "expression_false",
+        "adomain_placeholder",
+    ];
+    let known = KNOWN.into_iter().find(|known| *known == word);
+    known.unwrap_or_else(|| panic!("add {word} to the words of expression gates"))
 }
 
 /// "Tier A is the default, `strict` adds tier B." A list applies to every taxonomy as given.

@@ -50,7 +50,8 @@ impl Case {
     /// Every right answer, by the oracle.
     pub(crate) fn expected(&self) -> Vec<Answer> {
         let policy = crate::oracle::Policy::from_json(&self.policy);
-        crate::oracle::answers(&self.request, &self.response, &policy, &self.timing)
+        let caller = [self.agent_id.as_str(), self.tool.as_str()];
+        crate::oracle::answers(&self.request, &self.response, &policy, &self.timing, caller)
     }
 
     pub(crate) fn compile_policy(&self) -> Policy {
@@ -319,6 +320,8 @@ const WORDS: &[&str] = &[
     "bidSanity",
     "audienceSafety",
     "bcatCompliance",
+    "expression",
+    "priceCap",
     // Reasons, in the order of the spec.
     "tmax_unknown",
     "start_unknown",
@@ -351,6 +354,9 @@ const WORDS: &[&str] = &[
     "blocked_category",
     "category_not_allowed",
     "timeout",
+    "expression_false",
+    "expression_unknown",
+    "expression_too_costly",
     // Errors and the payloads they are about.
     "malformed_bid_request",
     "malformed_bid_response",

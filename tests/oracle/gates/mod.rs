@@ -3,6 +3,7 @@ mod adomain_verify;
 mod audience_safety;
 mod bcat_compliance;
 mod bid_sanity;
+mod expression;
 mod impid_match;
 pub(crate) mod tmax_guard;
 
@@ -141,7 +142,10 @@ fn skip_reason(gate: &Gate, auction: &Auction<'_>) -> Option<&'static str> {
         Gate::ImpidMatch => impid_match::skip_reason(auction),
         Gate::AudienceSafety(options) => audience_safety::skip_reason(options, auction),
         Gate::BcatCompliance { .. } => bcat_compliance::skip_reason(auction),
-        Gate::TmaxGuard { .. } | Gate::AdomainVerify { .. } | Gate::BidSanity(_) => None,
+        Gate::TmaxGuard { .. }
+        | Gate::AdomainVerify { .. }
+        | Gate::BidSanity(_)
+        | Gate::Expression { .. } => None,
     }
 }
 
@@ -155,6 +159,7 @@ fn judge_bid(gate: &Gate, auction: &Auction<'_>, bid: &Bid<'_>) -> Option<Findin
         } => adomain_verify::judge(*require_adomain, extra_placeholders, bid),
         Gate::BidSanity(options) => bid_sanity::judge(options, auction, bid),
         Gate::AudienceSafety(options) => audience_safety::judge(options, bid),
+        Gate::Expression { source, reason, .. } => expression::judge(source, reason, auction, bid),
         Gate::BcatCompliance {
             hierarchical,
             fail_on_unknown_category,
@@ -209,6 +214,7 @@ fn codes(reason: &str) -> (u32, u32) {
         "price_missing" => (9, 102),
         "price_not_a_number" | "price_negative" => (3, 102),
         "price_above_cap" | "price_above_floor_multiple" => (3, 300),
+        "expression_false" | "expression_unknown" | "expression_too_costly" => (3, 300),
         "child_unsafe_category"
         | "blocked_category"
         | "category_not_allowed"
