@@ -6,171 +6,31 @@ mod custom_gate;
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use bidgate::evaluate::{Call, Clock, Evaluator};
     use bidgate::gate::Row;
     use bidgate::limits::{EXPRESSION_BYTES_MAX, Limits};
     use bidgate::policy::Policy;
     use bidgate::verdict::{Reason, Verdict};
+    use proptest::collection::vec;
+    use proptest::prelude::{Strategy as _, prop_assert, prop_oneof};
+    use proptest::sample::select;
+    use proptest::test_runner::{Config, RngSeed, TestRunner};
 
     use crate::custom_gate;
 
-    /// Of a mistake: the message, the line that is shown, and the line of carets.
+    /// Each mistake of the file: an expression, carets, and the message.
     #[test]
     fn a_mistake_is_shown_under_its_place() {
-        for (message, shown, carets) in [
-            (
-                "unknown field bid.prize; did you mean bid.price?",
-                "bid.prize < 20.0 || bid.dealid != \"\"",
-                "^^^^^^^^^",
-            ),
-            (
-                "unknown field device.ifa; fields begin with request, site, app, imp, deal, response, bid, call",
-                "bid.price < 5 && device.ifa != \"\"",
-                "                 ^^^^^^^^^^",
-            ),
-            (
-                "unknown field call; known are call.agent_id, call.tool, call.latency_ms",
-                "call == \"x\"",
-                "^^^^",
-            ),
-            (
-                "cannot compare a number with a text",
-                "bid.id != '' && bid.price == \"20\"",
-                "                ^^^^^^^^^^^^^^^^^",
-            ),
-            (
-                "cannot compare lists; use in, exists(), all() or size()",
-                "bid.cat == request.bcat",
-                "^^^^^^^^^^^^^^^^^^^^^^^",
-            ),
-            (
-                "cannot compare true or false with a number",
-                "1 < bid.price < 2",
-                "^^^^^^^^^^^^^^^^^",
-            ),
-            (
-                "true and false have no order; use == or !=",
-                "true < request.coppa",
-                "^^^^^^^^^^^^^^^^^^^^",
-            ),
-            (
-                "the expression must be true or false, found a number",
-                "bid.price * 2",
-                "^^^^^^^^^^^^^",
-            ),
-            (
-                "either side of && must be true or false, found a text",
-                "bid.id && bid.impid",
-                "^^^^^^",
-            ),
-            (
-                "what is calculated with must be a number, found a text",
-                "bid.price + \"1\" < 2",
-                "            ^^^",
-            ),
-            (
-                "cannot look into a text with in; use contains()",
-                "\"a\" in bid.id",
-                "^^^^^^^^^^^^^",
-            ),
-            (
-                "cannot look for a number in a list of texts",
-                "1 in bid.cat",
-                "^^^^^^^^^^^^",
-            ),
-            (
-                "a list in brackets holds either texts or numbers",
-                "1 in [1, \"2\"]",
-                "     ^^^^^^^^",
-            ),
-            (
-                "a list in brackets may not be empty",
-                "bid.id in []",
-                "          ^^",
-            ),
-            (
-                "cannot choose between a number or a text; choose numbers, texts or conditions",
-                "1 < (true ? 1 : \"\")",
-                "    ^^^^^^^^^^^^^^^",
-            ),
-            (
-                "unknown function startswith; did you mean startsWith?",
-                "bid.id.startswith(\"b\")",
-                "^^^^^^^^^^^^^^^^^^^^^^",
-            ),
-            (
-                "has is written has(field)",
-                "bid.price.has()",
-                "^^^^^^^^^^^^^^^",
-            ),
-            ("has() takes a field", "has(1)", "    ^"),
-            (
-                "request.coppa is always there: absent, it is false",
-                "has(request.coppa)",
-                "    ^^^^^^^^^^^^^",
-            ),
-            (
-                "the pattern cannot be used: unclosed group",
-                "bid.id.matches(\"(a\")",
-                "               ^^^^",
-            ),
-            (
-                "the pattern of matches() must be a text in quotes",
-                "bid.id.matches(bid.impid)",
-                "               ^^^^^^^^^",
-            ),
-            (
-                "what is gone through must be a list of texts, found a text",
-                "bid.id.exists(c, true)",
-                "^^^^^^",
-            ),
-            (
-                "fields begin with this name; choose another one for the variable",
-                "bid.cat.all(bid, true)",
-                "            ^^^",
-            ),
-            (
-                "more than 2 loops in one another",
-                "bid.cat.all(a, bid.cat.all(b, bid.cat.all(c, a == b)))",
-                "                              ^^^^^^^",
-            ),
-            ("compare with ==", "bid.price = 1", "          ^"),
-            (
-                "a value is expected here: a field, a number, a text or a parenthesis",
-                "bid.price <",
-                "           ^",
-            ),
-            (
-                "an operator or the end is expected here",
-                "bid.price 1",
-                "          ^",
-            ),
-            (
-                ") or an operator is expected here",
-                "(bid.price < 1",
-                "              ^",
-            ),
-            ("the text does not end", "bid.id == \"b", "          ^"),
-            (
-                "is not a finite decimal number",
-                "bid.price < 20u",
-                "            ^^^",
-            ),
-            ("is not a finite decimal number", "1e400 > 1", "^^^^^"),
-            (
-                "there is no null; has(field) tells whether a field is there",
-                "bid.id != null",
-                "          ^^^^",
-            ),
-            (
-                r#"the escapes are \\ \" \' \n \r \t; in r"..." a backslash is itself"#,
-                r#"bid.id == "\d""#,
-                "           ^^",
-            ),
-        ] {
-            let expected = format!("{message}\n    {shown}\n    {carets}");
+        let mistakes = include_str!("expression/mistakes.txt").trim_end();
+        for mistake in mistakes.split("\n\n") {
+            let [source, carets, message] = mistake.lines().collect::<Vec<_>>()[..] else {
+                panic!("{mistake}");
+            };
+            let expected = format!("{message}\n    {source}\n    {carets}");
             assert_eq!(
-                problem_of(shown),
+                problem_of(source),
                 format!("gates[0].expression: {expected}")
             );
         }
@@ -299,7 +159,7 @@ mod tests {
                 format!("{}1", "[".repeat(4000)),
                 "nested deeper than 48 levels",
             ),
-            (format!("{}(", "size".repeat(1000)), "unknown function"),
+            (format!("{}()", "size".repeat(1000)), "unknown function"),
             (
                 format!("bid.id in [{}]", "\"a\",".repeat(2000)),
                 "longer than 4096 bytes",
@@ -317,6 +177,89 @@ mod tests {
             assert!(problem.contains(message), "{message}: {problem}");
         }
     }
+
+    #[test]
+    #[expect(
+        clippy::result_large_err,
+        reason = "the size of proptest's error is not ours"
+    )]
+    fn any_text_is_compiled_or_refused_with_carets_below_it() {
+        let word = select(WORDS).prop_map(str::to_owned);
+        let any = "\\PC{0,3}";
+        let text = vec(prop_oneof![20 => word, 1 => any], 0..30).prop_map(|words| words.concat());
+        let config = Config {
+            cases: 5000,
+            failure_persistence: None,
+            rng_seed: RngSeed::Fixed(7),
+            ..Config::default()
+        };
+        let compiled = Cell::new(0);
+        let result = TestRunner::new(config).run(&text, |source| {
+            match Policy::from_yaml(&policy(&source), "p") {
+                Ok(_) => compiled.set(compiled.get() + 1),
+                Err(problems) => {
+                    let problems = problems.to_string();
+                    let carets = problems
+                        .lines()
+                        .last()
+                        .unwrap_or_default()
+                        .trim_matches(' ');
+                    prop_assert!(
+                        carets.chars().all(|c| c == '^') && !carets.is_empty(),
+                        "{problems}"
+                    );
+                }
+            }
+            Ok(())
+        });
+        result.unwrap_or_else(|error| panic!("{error}"));
+        assert!(
+            compiled.get() > 10,
+            "only {} texts are expressions",
+            compiled.get()
+        );
+    }
+
+    const WORDS: &[&str] = &[
+        "bid.price",
+        "bid.id",
+        "bid.cat",
+        "request.coppa",
+        "true",
+        "1",
+        "2.5",
+        "\"a\"",
+        "'",
+        "\"",
+        "\\",
+        "(",
+        ")",
+        "[",
+        "]",
+        ",",
+        ".",
+        " ",
+        " ",
+        "!",
+        "-",
+        "+",
+        "*",
+        " && ",
+        " || ",
+        "<",
+        "==",
+        " in ",
+        "?",
+        ":",
+        "has(",
+        "size(",
+        ".exists(e, ",
+        "e",
+        ".matches(",
+        "r\"(\"",
+        "e9",
+        "&",
+    ];
 
     #[test]
     fn long_expressions_within_the_limits_are_taken() {
@@ -378,7 +321,7 @@ mod tests {
         for name in ["impidMatch", "tmaxGuard", "Own", ""] {
             let row = Row {
                 name,
-                compile: |_| unreachable!("nothing names it"),
+                compile: |_| panic!("nothing names it"),
             };
             let problems = Policy::from_yaml_with(text, "p", &[row]).unwrap_err();
             assert!(

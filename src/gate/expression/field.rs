@@ -1,9 +1,10 @@
 //! What an expression can read: one line a field.
 
 use std::fmt;
+use std::ops::Deref;
 
 use crate::auction::JoinedBid;
-use crate::openrtb::{Content, Floor, Price, Text, Texts};
+use crate::openrtb::{Content, DEFAULT_CURRENCY, Deal, Floor, Price, Text, Texts};
 
 /// A field by the name it has in expressions, with how it is read. Names are OpenRTB's own paths.
 pub(super) struct Field {
@@ -18,12 +19,12 @@ pub(super) struct Field {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Read {
     /// None when absent or no finite double.
-    Number(fn(&JoinedBid<'_>) -> Option<f64>),
+    Number(fn(&Subject<'_>) -> Option<f64>),
     /// Empty when absent.
-    Text(for<'a> fn(&JoinedBid<'a>) -> &'a [u8]),
+    Text(for<'a> fn(&Subject<'a>) -> &'a [u8]),
     /// Empty when absent.
-    Texts(for<'a> fn(&JoinedBid<'a>) -> TextList<'a>),
-    Flag(fn(&JoinedBid<'_>) -> bool),
+    Texts(for<'a> fn(&Subject<'a>) -> TextList<'a>),
+    Flag(fn(&Subject<'_>) -> bool),
 }
 
 /// Texts of a payload, and the bytes they point into.
@@ -49,6 +50,11 @@ impl Field {
     /// The field of that name.
     pub(super) fn named(name: &str) -> Option<&'static Self> {
         FIELDS.iter().find(|field| field.name == name)
+    }
+
+    /// Whether it needs the bid's deal.
+    pub(super) fn is_of_deal(&self) -> bool {
+        self.name.starts_with("deal.")
     }
 }
 
@@ -76,10 +82,10 @@ pub(super) const FIELDS: &[Field] = &[
     text("imp.id", |bid| bid.request_text(bid.imp.and_then(|imp| imp.id)), "the imp that the bid is for: the first whose id is `bid.impid`"),
     number("imp.bidfloor", |bid| bid.imp_floor().value.map(first), "floor of that imp, CPM"),
     text("imp.bidfloorcur", |bid| bid.floor_currency(bid.imp.map(|imp| imp.floor)), "currency of that floor; absent is USD, but empty without an imp"),
-    text("deal.id", |bid| bid.request_text(bid.deal().and_then(|deal| deal.id)), "the deal that the bid names: the first of its imp whose id is `bid.dealid`"),
+    text("deal.id", |bid| bid.request_text(bid.deal.and_then(|deal| deal.id)), "the deal that the bid names: the first of its imp whose id is `bid.dealid`"),
     number("deal.bidfloor", |bid| bid.deal_floor().value.map(first), "floor of that deal, CPM"),
-    text("deal.bidfloorcur", |bid| bid.floor_currency(bid.deal().map(|deal| deal.floor)), "currency of that floor; absent is USD, but empty without a deal"),
-    text("response.cur", |bid| bid.auction.response.price_currency(), "currency of every price; absent is USD"),
+    text("deal.bidfloorcur", |bid| bid.floor_currency(bid.deal.map(|deal| deal.floor)), "currency of that floor; absent is USD, but empty without a deal"),
+    text("response.cur", |bid| bid.price_currency(), "currency of every price; absent is USD"),
     text("bid.id", |bid| bid.response_text(bid.bid.id), "id of the bid"),
     text("bid.impid", |bid| bid.response_text(bid.bid.impid), "id of the imp that it is for"),
     number("bid.price", |bid| price(bid.bid.price), "price, CPM, in `response.cur`"),
@@ -95,7 +101,7 @@ pub(super) const FIELDS: &[Field] = &[
 
 const fn number(
     name: &'static str,
-    read: fn(&JoinedBid<'_>) -> Option<f64>,
+    read: fn(&Subject<'_>) -> Option<f64>,
     about: &'static str,
 ) -> Field {
     let read = Read::Number(read);
@@ -104,7 +110,7 @@ const fn number(
 
 const fn text(
     name: &'static str,
-    read: for<'a> fn(&JoinedBid<'a>) -> &'a [u8],
+    read: for<'a> fn(&Subject<'a>) -> &'a [u8],
     about: &'static str,
 ) -> Field {
     let read = Read::Text(read);
@@ -113,20 +119,43 @@ const fn text(
 
 const fn texts(
     name: &'static str,
-    read: for<'a> fn(&JoinedBid<'a>) -> TextList<'a>,
+    read: for<'a> fn(&Subject<'a>) -> TextList<'a>,
     about: &'static str,
 ) -> Field {
     let read = Read::Texts(read);
     Field { name, read, about }
 }
 
-const fn flag(name: &'static str, read: fn(&JoinedBid<'_>) -> bool, about: &'static str) -> Field {
+const fn flag(name: &'static str, read: fn(&Subject<'_>) -> bool, about: &'static str) -> Field {
     let read = Read::Flag(read);
     Field { name, read, about }
 }
 
+/// A bid as fields are read of it. Whatever is read, and how often, takes constant time.
+#[derive(Debug)]
+pub(super) struct Subject<'a> {
+    joined: JoinedBid<'a>,
+    /// Looked for once a bid, because that takes longer than a step.
+    deal: Option<&'a Deal>,
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn new(joined: JoinedBid<'a>, reads_deal: bool) -> Self {
+        let deal = if reads_deal { joined.deal() } else { None };
+        Self { joined, deal }
+    }
+}
+
+impl<'a> Deref for Subject<'a> {
+    type Target = JoinedBid<'a>;
+
+    fn deref(&self) -> &JoinedBid<'a> {
+        &self.joined
+    }
+}
+
 /// What several fields are reached by.
-impl<'a> JoinedBid<'a> {
+impl<'a> Subject<'a> {
     fn request_text(&self, text: Option<Text>) -> &'a [u8] {
         let texts = self.auction.request.texts();
         text.map(|text| texts.bytes(text)).unwrap_or_default()
@@ -137,12 +166,12 @@ impl<'a> JoinedBid<'a> {
         text.map(|text| texts.bytes(text)).unwrap_or_default()
     }
 
-    const fn of_request(&self, entries: &'a [Text]) -> TextList<'a> {
+    fn of_request(&self, entries: &'a [Text]) -> TextList<'a> {
         let texts = *self.auction.request.texts();
         TextList { entries, texts }
     }
 
-    const fn of_response(&self, entries: &'a [Text]) -> TextList<'a> {
+    fn of_response(&self, entries: &'a [Text]) -> TextList<'a> {
         let texts = *self.auction.response.texts();
         TextList { entries, texts }
     }
@@ -151,17 +180,17 @@ impl<'a> JoinedBid<'a> {
         self.of_request(self.auction.request.content_categories(content))
     }
 
-    const fn site_content(&self) -> Content {
+    fn site_content(&self) -> Content {
         let [site, _] = self.auction.request.contents();
         site
     }
 
-    const fn app_content(&self) -> Content {
+    fn app_content(&self) -> Content {
         let [_, app] = self.auction.request.contents();
         app
     }
 
-    const fn app_names(&self) -> [Option<Text>; 2] {
+    fn app_names(&self) -> [Option<Text>; 2] {
         self.auction.request.app_names()
     }
 
@@ -170,13 +199,26 @@ impl<'a> JoinedBid<'a> {
     }
 
     fn deal_floor(&self) -> Floor {
-        self.deal().map(|deal| deal.floor).unwrap_or_default()
+        self.deal.map(|deal| deal.floor).unwrap_or_default()
     }
 
+    /// As it is written: taking white space off may take long.
     fn floor_currency(&self, floor: Option<Floor>) -> &'a [u8] {
         floor
-            .map(|floor| self.auction.request.currency(floor.currency))
+            .map(|floor| or_default(self.request_text(floor.currency)))
             .unwrap_or_default()
+    }
+
+    fn price_currency(&self) -> &'a [u8] {
+        or_default(self.response_text(self.auction.response.currency()))
+    }
+}
+
+const fn or_default(code: &[u8]) -> &[u8] {
+    if code.is_empty() {
+        DEFAULT_CURRENCY
+    } else {
+        code
     }
 }
 

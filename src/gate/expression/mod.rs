@@ -18,6 +18,7 @@ use crate::auction::{Auction, JoinedBid};
 use crate::document::Section;
 use crate::limits::EXPRESSION_STEPS_MAX;
 use crate::verdict::{Detail, Reason};
+use field::Subject;
 use mistake::Mistake;
 use program::Run;
 use typing::Compiled;
@@ -25,6 +26,7 @@ use typing::Compiled;
 /// The rule, compiled.
 pub(crate) struct Expression {
     compiled: Compiled,
+    reads_deal: bool,
     reason: Reason,
 }
 
@@ -39,7 +41,11 @@ impl Expression {
         let reason = options.choice("reason", &reasons, Reason::ExpressionFalse);
         let source = source?;
         match compile(&source) {
-            Ok(compiled) => Some(Self { compiled, reason }),
+            Ok(compiled) => Some(Self {
+                reads_deal: compiled.fields.iter().any(|field| field.is_of_deal()),
+                compiled,
+                reason,
+            }),
             Err(mistake) => {
                 options.reject(Self::KEY, &mistake.shown_in(&source).to_string());
                 None
@@ -49,7 +55,8 @@ impl Expression {
 
     /// Why the bid may not go out, if so.
     fn offence(&self, bid: &JoinedBid<'_>, steps: &mut u32) -> Option<Reason> {
-        let holds = Run::new(bid, steps).condition(&self.compiled.condition);
+        let subject = Subject::new(*bid, self.reads_deal);
+        let holds = Run::new(&subject, steps).condition(&self.compiled.condition);
         match holds {
             Some(true) => None,
             Some(false) => Some(self.reason),

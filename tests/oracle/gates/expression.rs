@@ -423,6 +423,6 @@ fn trimmed(entries: Vec<&str>) -> Value {
 }
 
 fn currency(code: Option<&str>) -> Value {
-    let code = code.unwrap_or_default().trim_ascii();
+    let code = code.unwrap_or_default();
     Value::Text(if code.is_empty() { "USD" } else { code }.to_owned())
 }
