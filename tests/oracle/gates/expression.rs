@@ -18,7 +18,9 @@ pub(crate) fn judge(
         Value::Flag(true) => None,
         Value::Flag(false) => Some(Finding::Fails(reason)),
         Value::Unknown => Some(Finding::Fails("expression_unknown")),
-        value => panic!("{source} is {value:?}"),
+        value @ (Value::Number(_) | Value::Text(_) | Value::List(_)) => {
+            panic!("{source} is {value:?}")
+        }
     }
 }
 
@@ -64,8 +66,9 @@ impl Reader {
                 }
                 _ => 1,
             };
-            words.push(rest[..length].to_owned());
-            rest = rest[length..].trim_start();
+            let (word, behind) = rest.split_at(length);
+            words.push(word.to_owned());
+            rest = behind.trim_start();
         }
         Self { words, at: 0 }
     }
@@ -118,10 +121,12 @@ impl Reader {
         let mut tree = self.primary();
         while self.eat(".") {
             let name = self.next();
-            tree = match tree {
-                before if self.peek() == "(" => self.call(name, vec![before]),
-                Tree::Name(before) => Tree::Name(format!("{before}.{name}")),
-                before => panic!("{before:?} has no member {name}"),
+            tree = if self.peek() == "(" {
+                self.call(name, vec![tree])
+            } else if let Tree::Name(before) = tree {
+                Tree::Name(format!("{before}.{name}"))
+            } else {
+                panic!("{tree:?} has no member {name}");
             };
         }
         tree
@@ -186,9 +191,10 @@ fn quoted_length(rest: &str, quote: char) -> usize {
 fn number_length(rest: &str) -> usize {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '.';
     let end = rest.find(|c| !part(c)).unwrap_or(rest.len());
+    let (number, behind) = rest.split_at(end);
     // "1e-3"
-    if rest[..end].ends_with(['e', 'E']) {
-        let digits = &rest[end + 1..];
+    if number.ends_with(['e', 'E']) {
+        let digits = behind.trim_start_matches('-');
         let more = digits.find(|c: char| !c.is_ascii_digit());
         return end + 1 + more.unwrap_or(digits.len());
     }
@@ -198,7 +204,11 @@ fn number_length(rest: &str) -> usize {
 fn unquoted(word: &str) -> String {
     let mut text = String::new();
     let mut escaped = false;
-    for c in word[1..word.len() - 1].chars() {
+    let quote = &word.chars().take(1).collect::<String>();
+    let within = word
+        .strip_prefix(quote)
+        .and_then(|rest| rest.strip_suffix(quote));
+    for c in within.unwrap_or_default().chars() {
         match c {
             '\\' if !escaped => escaped = true,
             c => {
