@@ -23,7 +23,7 @@ pub const EXPRESSION_DEPTH_MAX: usize = 48;
 /// Loops of an expression in one another. Two compare a list with a list; nothing in an auction has more dimensions.
 pub const EXPRESSION_LOOPS_MAX: usize = 2;
 /// Steps of an expression for all bids of an auction: parts evaluated, entries visited, and texts by their length.
-/// A thousand times what real auctions take; a few milliseconds.
+/// A thousand times what real auctions take; 10 ms at worst, where patterns are searched.
 pub const EXPRESSION_STEPS_MAX: u32 = 1_000_000;
 /// Bytes of the table that a regular expression compiles to. An innocent one takes some kilobytes.
 pub const PATTERN_BYTES_MAX: usize = 1 << 20;

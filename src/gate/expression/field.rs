@@ -134,13 +134,13 @@ const fn flag(name: &'static str, read: fn(&Subject<'_>) -> bool, about: &'stati
 /// A bid as fields are read of it. Whatever is read, and how often, takes constant time.
 #[derive(Debug)]
 pub(super) struct Subject<'a> {
-    joined: JoinedBid<'a>,
+    joined: &'a JoinedBid<'a>,
     /// Looked for once a bid, because that takes longer than a step.
     deal: Option<&'a Deal>,
 }
 
 impl<'a> Subject<'a> {
-    pub(super) fn new(joined: JoinedBid<'a>, reads_deal: bool) -> Self {
+    pub(super) fn new(joined: &'a JoinedBid<'a>, reads_deal: bool) -> Self {
         let deal = if reads_deal { joined.deal() } else { None };
         Self { joined, deal }
     }
@@ -150,7 +150,7 @@ impl<'a> Deref for Subject<'a> {
     type Target = JoinedBid<'a>;
 
     fn deref(&self) -> &JoinedBid<'a> {
-        &self.joined
+        self.joined
     }
 }
 

@@ -55,7 +55,7 @@ impl Expression {
 
     /// Why the bid may not go out, if so.
     fn offence(&self, bid: &JoinedBid<'_>, steps: &mut u32) -> Option<Reason> {
-        let subject = Subject::new(*bid, self.reads_deal);
+        let subject = Subject::new(bid, self.reads_deal);
         let holds = Run::new(&subject, steps).condition(&self.compiled.condition);
         match holds {
             Some(true) => None,
