@@ -8,13 +8,13 @@ use crate::openrtb::{
 
 /// A bid request and the bid response to it, each bid with its imp.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Auction<'a> {
-    /// What the caller says beside the two payloads.
-    pub(crate) call: &'a Call<'a>,
+pub struct Auction<'a> {
+    /// Who asks, and what is said beside the payloads.
+    pub call: &'a Call<'a>,
     /// What the exchange asked.
-    pub(crate) request: BidRequestView<'a>,
+    pub request: BidRequestView<'a>,
     /// What the bidder is about to answer.
-    pub(crate) response: BidResponseView<'a>,
+    pub response: BidResponseView<'a>,
     joins: &'a Joins,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Auction<'a> {
     }
 
     /// Every bid with its imp, in document order.
-    pub(crate) fn bids(&self) -> impl Iterator<Item = JoinedBid<'a>> {
+    pub fn bids(&self) -> impl Iterator<Item = JoinedBid<'a>> {
         let auction = *self;
         auction
             .response
@@ -108,20 +108,21 @@ fn id_of_deal<'a>(request: &BidRequestView<'a>, deal: u32) -> Option<&'a [u8]> {
 
 /// A bid and what the request says about it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct JoinedBid<'a> {
-    auction: Auction<'a>,
+pub struct JoinedBid<'a> {
+    /// The auction that it is of.
+    pub auction: Auction<'a>,
     /// Position among all bids of the response, in document order.
-    pub(crate) position: u32,
+    pub position: u32,
     /// The bid itself.
-    pub(crate) bid: &'a Bid,
+    pub bid: &'a Bid,
     /// The imp it is for; none when its impid matches none.
-    pub(crate) imp: Option<&'a Imp>,
+    pub imp: Option<&'a Imp>,
 }
 
 impl<'a> JoinedBid<'a> {
     /// The first deal of the imp that the bid names in `dealid`.
     #[must_use]
-    pub(crate) fn deal(&self) -> Option<&'a Deal> {
+    pub fn deal(&self) -> Option<&'a Deal> {
         let deal = self.deal_position()?;
         self.auction.request.all_deals().get(deal as usize)
     }
@@ -187,19 +188,19 @@ impl<'a> JoinedBid<'a> {
 
     /// `adomain`.
     #[must_use]
-    pub(crate) fn advertiser_domains(&self) -> &'a [Text] {
+    pub fn advertiser_domains(&self) -> &'a [Text] {
         self.auction.response.advertiser_domains(self.bid)
     }
 
     /// `cat`, without blanks.
     #[must_use]
-    pub(crate) fn categories(&self) -> &'a [Category] {
+    pub fn categories(&self) -> &'a [Category] {
         self.auction.response.categories(self.bid)
     }
 
     /// `cattax`.
     #[must_use]
-    pub(crate) fn taxonomy(&self) -> CategoryTaxonomy {
+    pub fn taxonomy(&self) -> CategoryTaxonomy {
         self.auction.response.taxonomy(self.bid)
     }
 }
@@ -207,7 +208,7 @@ impl<'a> JoinedBid<'a> {
 impl<'a> BidRequestView<'a> {
     /// A currency code of this request without white space around it; none or empty means USD.
     #[must_use]
-    pub(crate) fn currency(&self, code: Option<Text>) -> &'a [u8] {
+    pub fn currency(&self, code: Option<Text>) -> &'a [u8] {
         code.map(|code| self.texts().bytes(code))
             .map_or(DEFAULT_CURRENCY, or_default)
     }
@@ -223,7 +224,7 @@ impl<'a> BidResponseView<'a> {
 
     /// The currency of every price, without white space around it; none or empty means USD.
     #[must_use]
-    pub(crate) fn price_currency(&self) -> &'a [u8] {
+    pub fn price_currency(&self) -> &'a [u8] {
         self.currency()
             .map(|code| self.texts().bytes(code))
             .map_or(DEFAULT_CURRENCY, or_default)

@@ -65,7 +65,7 @@ mod schema;
 
 mod auction;
 
-mod gate;
+pub mod gate;
 
 pub mod policy;
 

@@ -28,6 +28,20 @@ pub const NODES: u32 = 10_000;
 pub const PHRASE_BYTES: usize = 128;
 /// Bytes of a table of states made of a policy's phrases: some 200 of the usual length.
 pub const PHRASES_TABLE_BYTES: usize = 4 << 20;
+/// Bytes of the name of a gate that is not built in. It is a label of metrics.
+pub const GATE_NAME_BYTES: usize = 64;
+/// Bytes of an expression; it has no more parts than that. A rule for people fits on a screen.
+pub const EXPRESSION_BYTES_MAX: usize = 4096;
+/// Levels of nesting of an expression: it is read and evaluated recursively.
+pub const EXPRESSION_DEPTH_MAX: usize = 48;
+/// Loops of an expression in one another. Two compare a list with a list; nothing in an auction has more dimensions.
+pub const EXPRESSION_LOOPS_MAX: usize = 2;
+/// Steps of an expression for all bids of an auction: parts evaluated, entries visited, and texts by their length.
+/// A thousand times what real auctions take; 10 ms at worst, where patterns are searched.
+pub const EXPRESSION_STEPS_MAX: u32 = 1_000_000;
+/// Bytes of the table that a regular expression of a policy compiles to, and of what it is made from. An innocent one
+/// takes some kilobytes.
+pub const PATTERN_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a configuration or policy file. A real one has a few kilobytes; this stops a wrong path early.
 pub const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
 /// Levels of nesting of a configuration or policy file: it is read recursively.
@@ -36,8 +50,6 @@ pub const DOCUMENT_DEPTH_MAX: u32 = 32;
 pub const SCHEMA_STEPS_MAX: u32 = 1 << 20;
 /// Schemas within schemas at one place of a response: each takes stack.
 pub const SCHEMA_LEVELS_MAX: u32 = 256;
-/// Bytes of the automaton of one pattern of a schema, and of what it is made from.
-pub const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 const _: () = assert!(MESSAGE_BYTES_MAX < 1 << 31);
 const _: () = assert!(GATES_MAX <= 255);

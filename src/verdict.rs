@@ -395,6 +395,14 @@ reasons! {
     SchemaCombination = "schema_combination", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::InvalidBidResponse);
     /// The check of the response took more work than it may.
     SchemaBudget = "schema_budget", Some(LossReason::InternalError), Some(NonBidStatus::Error);
+    /// The expression of a gate of the policy's own is false.
+    ExpressionFalse = "expression_false", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::ResponseRejected);
+    /// It is neither true nor false: a number that it needs is absent.
+    ExpressionUnknown = "expression_unknown", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::ResponseRejected);
+    /// It did not finish within the steps of an auction.
+    ExpressionTooCostly = "expression_too_costly", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::ResponseRejected);
+    /// A gate that a program brought along has a reason that is not in this list.
+    Custom = "custom", Some(LossReason::InvalidBidResponse), Some(NonBidStatus::ResponseRejected);
 }
 
 /// Which payload an error is about.

@@ -60,6 +60,7 @@ mod tests {
             "audienceSafety",
             "bcatCompliance",
             "schema",
+            "expression",
         ] {
             let facts = fixtures
                 .iter()

@@ -333,6 +333,7 @@ mod tests {
             response.as_bytes(),
             &policy,
             &Timing::default(),
+            ["bidder", ""],
         );
         let verdict = |answer: &Answer| {
             answer
@@ -371,6 +372,7 @@ mod tests {
             response.as_bytes(),
             &policy,
             &Timing::default(),
+            ["bidder", ""],
         )
     }
 }

@@ -57,7 +57,14 @@ mod tests {
     fn generated_auctions_reach_every_reason() {
         let (cases, mut runner) = (generate::case(), TestRunner::deterministic());
         let mut reached = BTreeSet::from(
-            [Reason::Timeout, Reason::NodesExceeded, Reason::SchemaBudget].map(Reason::name),
+            [
+                Reason::Timeout,
+                Reason::NodesExceeded,
+                Reason::SchemaBudget,
+                Reason::ExpressionTooCostly,
+                Reason::Custom,
+            ]
+            .map(Reason::name),
         );
         for _ in 0..4000 {
             let case = cases.new_tree(&mut runner).unwrap().current();

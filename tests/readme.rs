@@ -70,7 +70,11 @@ mod tests {
     fn the_gates_are_those_of_the_default_policy_in_their_order() {
         assert_eq!(
             column("| gate | the question", 0),
-            Policy::default().gate_names()
+            Policy::default()
+                .gate_names()
+                .iter()
+                .map(|name| &**name)
+                .collect::<Vec<_>>()
         );
     }
 

@@ -114,10 +114,13 @@ fn report_json(
     out: &mut impl Write,
 ) -> Result<Outcome, CliError> {
     let (report, code) = match policy {
-        Ok(policy) => (
-            json!({ "ok": true, "policy_version": policy.version(), "gates": policy.gate_names() }),
-            Outcome::Yes,
-        ),
+        Ok(policy) => {
+            let gates: Vec<&str> = policy.gate_names().iter().map(|name| &**name).collect();
+            (
+                json!({ "ok": true, "policy_version": policy.version(), "gates": gates }),
+                Outcome::Yes,
+            )
+        }
         Err(Problems(problems)) => {
             let problems = problems
                 .iter()

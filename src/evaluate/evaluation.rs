@@ -1,5 +1,7 @@
 //! What an evaluation leaves behind: the answer, for those who write, count or print it.
 
+use std::sync::Arc;
+
 use super::{Evaluator, Filtered};
 use crate::call::Call;
 use crate::openrtb::{Bid, NoBidReason, Texts};
@@ -29,7 +31,7 @@ impl<'e> Evaluation<'e> {
     /// The names of the gates that judge such calls, in the order of the reply: `tmaxGuard` first, then in policy
     /// order.
     #[must_use]
-    pub fn gate_names(&self) -> &'e [&'static str] {
+    pub fn gate_names(&self) -> &'e [Arc<str>] {
         self.rules.names()
     }
 

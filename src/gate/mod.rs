@@ -3,6 +3,35 @@
 //! A gate sees an [`Auction`] and writes what it finds on a [`Sheet`]. It neither knows the time nor the other gates:
 //! mode, budget and fail-fast are the evaluation's ([`crate::evaluate`]). A new gate is a file, a row in [`GATES`] and a
 //! page in `docs/gates`, which is the documentation of its module.
+//!
+//! A program that embeds the engine brings gates of its own the same way: a [`Gate`], and a [`Row`] by which a policy
+//! knows it.
+//!
+//! ```
+//! use bidgate::document::Section;
+//! use bidgate::gate::{Auction, Gate, Judged, Row, Sheet};
+//! use bidgate::policy::Policy;
+//! use bidgate::verdict::{Detail, Reason};
+//!
+//! /// Bids on deals only.
+//! #[derive(Debug)]
+//! struct DealsOnly;
+//!
+//! impl Gate for DealsOnly {
+//!     fn judge(&self, auction: &Auction<'_>, sheet: &mut Sheet<'_>) -> Judged {
+//!         for bid in auction.bids().filter(|bid| bid.deal().is_none()) {
+//!             sheet.reject(&bid, Reason::Custom, Detail::None);
+//!         }
+//!         Judged::Bids
+//!     }
+//! }
+//!
+//! const ROWS: &[Row] = &[Row::new("dealsOnly", |_options: &mut Section| Box::new(DealsOnly))];
+//!
+//! let policy = Policy::from_yaml_with("gates: [{ name: impidMatch }, { name: dealsOnly }]", "policy.yaml", ROWS)?;
+//! assert_eq!(policy.gate_names().len(), 2);
+//! # Ok::<(), bidgate::document::Problems>(())
+//! ```
 
 mod adomain_verify;
 mod advertiser_block;
@@ -17,6 +46,7 @@ mod creative_identity;
 mod currency_allowed;
 mod deal_match;
 mod duplicate_bid;
+mod expression;
 mod filesystem;
 mod floor_compliance;
 mod impid_match;
@@ -35,23 +65,28 @@ mod tmax_guard;
 
 use std::fmt;
 
+pub use crate::auction::{Auction, JoinedBid};
+
+pub(crate) use expression::Expression;
 pub(crate) use tmax_guard::TmaxGuard;
 
-use crate::auction::{Auction, JoinedBid};
 use crate::document::Section;
 use crate::openrtb::Fields;
 use crate::schema::Issue;
 use crate::verdict::{Detail, Finding, GateMode, GateOutcome, GateStatus, Reason};
 
 /// One rule, with its options compiled.
-pub(crate) trait Gate: fmt::Debug + Send + Sync {
+///
+/// It runs on the path of every call: it should neither allocate nor wait, and its work should grow with the auction
+/// and no faster.
+pub trait Gate: fmt::Debug + Send + Sync {
     /// Judges every bid of an auction that has bids, in document order. At most one finding a bid.
     fn judge(&self, auction: &Auction<'_>, sheet: &mut Sheet<'_>) -> Judged;
 }
 
 /// Whether a gate did its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Judged {
+pub enum Judged {
     /// Every bid was judged; what was found is on the sheet.
     Bids,
     /// The gate chose not to run.
@@ -60,7 +95,7 @@ pub(crate) enum Judged {
 
 /// How far a gate's word counts, as a policy says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub enum Mode {
     /// As if the policy left the gate out.
     Off,
     /// The gate judges and reports, and fails nothing.
@@ -70,15 +105,32 @@ pub(crate) enum Mode {
 }
 
 /// A gate's name in policies and replies, what it needs, and how its options are read.
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    /// Whether a policy that lists no gates has it.
-    pub(crate) by_default: bool,
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether a policy that lists no gates has it. Gates that a program brings along are always listed.
+    pub by_default: bool,
     /// Of a gate that a policy lists without a mode.
-    pub(crate) default_mode: Mode,
+    pub default_mode: Mode,
     /// What it reads beside what is always read.
-    pub(crate) fields: Fields,
-    pub(crate) compile: fn(&mut Section) -> Box<dyn Gate>,
+    pub fields: Fields,
+    /// Reads the options besides the name. What is wrong with them is recorded in the section.
+    pub compile: fn(&mut Section) -> Box<dyn Gate>,
+}
+
+impl Row {
+    /// A gate that is enforced where a policy lists it, and reads what the default policy does.
+    #[must_use]
+    pub const fn new(name: &'static str, compile: fn(&mut Section) -> Box<dyn Gate>) -> Self {
+        Self {
+            name,
+            by_default: false,
+            default_mode: Mode::Enforce,
+            fields: Fields::NONE,
+            compile,
+        }
+    }
 }
 
 /// Every gate that judges bids; those of the default policy in the order in which they run there, behind [`TmaxGuard`].
@@ -257,7 +309,7 @@ pub(crate) struct Memory {
 
 /// Where a gate writes what it finds.
 #[derive(Debug)]
-pub(crate) struct Sheet<'s> {
+pub struct Sheet<'s> {
     gate: u8,
     mode: GateMode,
     findings: &'s mut Vec<Finding>,
@@ -284,7 +336,7 @@ impl<'s> Sheet<'s> {
     }
 
     /// The bid may not go out. Where the gate only warns, that is a note.
-    pub(crate) fn reject(&mut self, bid: &JoinedBid<'_>, reason: Reason, detail: Detail) {
+    pub fn reject(&mut self, bid: &JoinedBid<'_>, reason: Reason, detail: Detail) {
         self.first_failure.get_or_insert(reason);
         self.write(bid, reason, !self.mode.is_enforced(), detail);
     }
@@ -297,18 +349,12 @@ impl<'s> Sheet<'s> {
     }
 
     /// The bid may go out, and the caller may want to know this.
-    pub(crate) fn note(&mut self, bid: &JoinedBid<'_>, reason: Reason, detail: Detail) {
+    pub fn note(&mut self, bid: &JoinedBid<'_>, reason: Reason, detail: Detail) {
         self.write(bid, reason, true, detail);
     }
 
     /// Rejects when `fails`, notes otherwise: for rules whose severity is an option.
-    pub(crate) fn reject_if(
-        &mut self,
-        fails: bool,
-        bid: &JoinedBid<'_>,
-        reason: Reason,
-        detail: Detail,
-    ) {
+    pub fn reject_if(&mut self, fails: bool, bid: &JoinedBid<'_>, reason: Reason, detail: Detail) {
         if fails {
             self.reject(bid, reason, detail);
         } else {

@@ -31,7 +31,7 @@ impl Metrics {
     /// stopped, and grows neither memory nor label cardinality.
     #[must_use]
     pub fn new(workers: usize) -> (Self, Vec<Recorder>) {
-        let gates: Arc<[&'static str]> = Policy::known_gates().collect();
+        let gates: Arc<[&'static str]> = Policy::known_gates().chain([CUSTOM_GATE]).collect();
         let cells: Vec<_> = (0..workers)
             .map(|_| Arc::new(Cells::new(gates.len())))
             .collect();
@@ -54,6 +54,10 @@ impl Metrics {
         exposition::render(&self.gates, &self.workers, server)
     }
 }
+
+/// The label of gates that are not built in: expressions of a policy, and those that a program brings along. A policy
+/// loaded later may have others, so they count together.
+const CUSTOM_GATE: &str = "custom";
 
 /// Content type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -151,15 +155,10 @@ impl Recorder {
 
     /// The cells of a gate. A policy rarely reorders gates, so the search begins behind the gate before it.
     fn gate_slot(&self, begin: usize, name: &str) -> usize {
-        let (before, behind) = self
-            .gates
-            .split_at_checked(begin)
-            .unwrap_or((&self.gates, &[]));
-        let find = |gates: &[&str]| gates.iter().position(|gate| *gate == name);
-        find(behind)
-            .map(|slot| begin + slot)
-            .or_else(|| find(before))
-            .unwrap_or(self.gates.len())
+        let custom = self.gates.len().saturating_sub(1);
+        let named = |slot: &usize| self.gates.get(*slot).is_some_and(|gate| *gate == name);
+        let mut slots = (begin..custom).chain(0..begin.min(custom));
+        slots.find(named).unwrap_or(custom)
     }
 }
 

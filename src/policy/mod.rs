@@ -3,16 +3,19 @@
 //! A policy is one [`RuleSet`], and one more for each of its overrides: what differs for some agents and tools is
 //! worked out when the policy is loaded, and an evaluation picks its rules in one lookup.
 
+mod known;
 mod overrides;
 mod rules;
 mod selection;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub(crate) use rules::RuleSet;
 
 use crate::document::{Document, Effective, Problems, Section};
-use crate::gate::{GATES, TmaxGuard};
+use crate::gate::{GATES, Row, TmaxGuard};
+use known::KnownGates;
 use overrides::Overrides;
 
 /// Compiled rules: immutable, shared by all workers, replaced whole.
@@ -30,7 +33,15 @@ impl Policy {
     /// # Errors
     /// Every problem of the document, each with its place and path.
     pub fn from_yaml(text: &str, origin: &str) -> Result<Self, Problems> {
-        Document::parse(text, origin)?.read(Self::compile)
+        Self::from_yaml_with(text, origin, &[])
+    }
+
+    /// Compiles a policy document that may name gates which the program brings along.
+    ///
+    /// # Errors
+    /// Every problem of the document, and a row whose name is not one for a gate of one's own.
+    pub fn from_yaml_with(text: &str, origin: &str, rows: &[Row]) -> Result<Self, Problems> {
+        Document::parse(text, origin)?.read(|section| Self::compile_with(section, rows))
     }
 
     /// JSON Schema of a policy document. It knows keys, types, words and ranges; that a gate does not stand twice, say,
@@ -42,8 +53,14 @@ impl Policy {
 
     /// Compiles the mapping, recording what is wrong in it.
     pub fn compile(section: &mut Section) -> Self {
-        let base = RuleSet::compile(section);
-        let overrides = Overrides::compile(section);
+        Self::compile_with(section, &[])
+    }
+
+    /// Compiles a mapping that may name gates which the program brings along.
+    pub fn compile_with(section: &mut Section, rows: &[Row]) -> Self {
+        let gates = KnownGates::new(rows, section);
+        let base = RuleSet::compile(section, gates);
+        let overrides = Overrides::compile(section, gates);
         let effective = section.effective();
         Self {
             base,
@@ -71,7 +88,7 @@ impl Policy {
     /// The names of the gates that judge calls without an override, in the order of a reply: `tmaxGuard` first, then
     /// in policy order.
     #[must_use]
-    pub fn gate_names(&self) -> &[&'static str] {
+    pub fn gate_names(&self) -> &[Arc<str>] {
         self.base.names()
     }
 

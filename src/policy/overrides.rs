@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::known::KnownGates;
 use super::rules::{GATE_LIST, RuleSet, default_gates};
 use super::selection::{Pattern, Selection};
 use crate::document::Section;
@@ -20,7 +21,7 @@ pub(super) const KEY: &str = "overrides";
 
 impl Overrides {
     /// Compiles the overrides of a policy of which everything else has been read.
-    pub(super) fn compile(policy: &mut Section) -> Self {
+    pub(super) fn compile(policy: &mut Section, known: KnownGates<'_>) -> Self {
         let mut rules = Vec::new();
         let mut patterns = Vec::new();
         let mut positions = Vec::new();
@@ -30,7 +31,7 @@ impl Overrides {
             &default_gates(),
             |layer, position| {
                 let pattern = compile_patterns(layer);
-                let rule_set = RuleSet::compile(layer);
+                let rule_set = RuleSet::compile(layer, known);
                 // Nothing is said of the order of overrides that are for no calls.
                 if let Some(pattern) = pattern {
                     patterns.push(pattern);

@@ -1,7 +1,10 @@
 //! The gates with their options, as they judge one call.
 
+use std::sync::Arc;
+
+use super::known::{KnownGates, NAME_PATTERN, NAMES};
 use crate::document::{NamedList, Section};
-use crate::gate::{GATES, Gate, Mode, Row, TmaxGuard};
+use crate::gate::{Expression, GATES, Gate, Mode, Row, TmaxGuard};
 use crate::limits::GATES_MAX;
 use crate::openrtb::{Fields, Wanted};
 use crate::verdict::GateMode;
@@ -20,7 +23,7 @@ pub(crate) struct RuleSet {
     /// What they read of the payloads.
     pub(crate) wanted: Wanted,
     /// Of all gates, tmaxGuard first.
-    names: Vec<&'static str>,
+    names: Vec<Arc<str>>,
     /// Likewise.
     rollouts: Vec<Rollout>,
 }
@@ -33,37 +36,40 @@ pub(super) const GATE_LIST: NamedList = NamedList {
 
 impl RuleSet {
     /// Compiles a mapping with `fail_fast`, `timeout_ms` and `gates`, recording what is wrong in it.
-    pub(super) fn compile(section: &mut Section) -> Self {
+    pub(super) fn compile(section: &mut Section, known: KnownGates<'_>) -> Self {
         let fail_fast = section.flag("fail_fast", true);
         let timeout_ms = section.integer("timeout_ms", 15, 1..=60_000);
-        let mut compiling = Compiling::default();
+        let mut compiling = Compiling::new(known);
         section.list(GATE_LIST.key, &default_gates(), |gate| compiling.gate(gate));
         if compiling.listed.len() > GATES_MAX {
             section.reject(GATE_LIST.key, &format!("more than {GATES_MAX} gates"));
         }
-        let guard = compiling.guard;
-        let rolled_out = guard.iter().map(|(_, rollout)| (TmaxGuard::NAME, *rollout));
+        let Compiling {
+            fields,
+            guard,
+            gates,
+            names,
+            rollouts,
+            ..
+        } = compiling;
+        let rolled_out = guard.map(|(_, rollout)| (TmaxGuard::NAME.into(), rollout));
         let (names, rollouts) = rolled_out
-            .chain(
-                compiling
-                    .gates
-                    .iter()
-                    .map(|(row, rollout, _)| (row.name, *rollout)),
-            )
+            .into_iter()
+            .chain(names.into_iter().zip(rollouts))
             .unzip();
         Self {
             fail_fast,
             timeout_ns: timeout_ms * 1_000_000,
-            wanted: Wanted::new(compiling.fields()),
+            wanted: Wanted::new(fields),
             tmax_guard: guard.map(|(guard, _)| guard),
-            gates: compiling.gates.into_iter().map(|(.., gate)| gate).collect(),
+            gates,
             names,
             rollouts,
         }
     }
 
     /// The names of its gates in the order of a reply: `tmaxGuard` first, then in policy order.
-    pub(crate) fn names(&self) -> &[&'static str] {
+    pub(crate) fn names(&self) -> &[Arc<str>] {
         &self.names
     }
 
@@ -131,28 +137,49 @@ impl Rollout {
 }
 
 /// The gates compiled so far.
-#[derive(Default)]
-struct Compiling {
+struct Compiling<'r> {
+    known: KnownGates<'r>,
     /// Names of all, also of those that are off.
-    listed: Vec<&'static str>,
+    listed: Vec<Arc<str>>,
+    /// What the gates read beside what is always read.
+    fields: Fields,
     guard: Option<(TmaxGuard, Rollout)>,
-    gates: Vec<(&'static Row, Rollout, Box<dyn Gate>)>,
+    gates: Vec<Box<dyn Gate>>,
+    /// Of `gates`; so are the rollouts.
+    names: Vec<Arc<str>>,
+    rollouts: Vec<Rollout>,
 }
 
-impl Compiling {
+impl<'r> Compiling<'r> {
+    const fn new(known: KnownGates<'r>) -> Self {
+        Self {
+            known,
+            listed: Vec::new(),
+            fields: Fields::NONE,
+            guard: None,
+            gates: Vec::new(),
+            names: Vec::new(),
+            rollouts: Vec::new(),
+        }
+    }
+
     fn gate(&mut self, options: &mut Section) {
+        if options.holds(Expression::KEY) {
+            return self.expression(options);
+        }
         let guard = (TmaxGuard::NAME, (TmaxGuard::NAME, None));
+        let rows = self.known.rows();
         let known: Vec<_> = std::iter::once(guard)
-            .chain(GATES.iter().map(|row| (row.name, (row.name, Some(row)))))
+            .chain(rows.map(|row| (row.name, (row.name, Some(row)))))
             .collect();
         let Some((name, row)) = options.required_choice(GATE_LIST.name, &known) else {
             return options.skip_rest();
         };
-        if self.listed.contains(&name) {
-            options.reject(GATE_LIST.name, "the gate stands in the list already");
+        if self.is_listed(name) {
+            options.reject(GATE_LIST.name, TWICE);
             return options.skip_rest();
         }
-        self.listed.push(name);
+        self.listed.push(name.into());
         match row {
             None => self.guard(options),
             Some(row) => self.judge_of_bids(row, options),
@@ -165,15 +192,53 @@ impl Compiling {
         self.guard = rollout.map(|rollout| (guard, rollout));
     }
 
-    fn judge_of_bids(&mut self, row: &'static Row, options: &mut Section) {
+    fn judge_of_bids(&mut self, row: &Row, options: &mut Section) {
         let rollout = Rollout::compile(options, row.default_mode);
         let gate = (row.compile)(options);
-        self.gates
-            .extend(rollout.map(|rollout| (row, rollout, gate)));
+        self.add(row.name.into(), rollout, row.fields, gate);
     }
-    /// What the gates read beside what is always read.
-    fn fields(&self) -> Fields {
-        let fields = self.gates.iter().map(|(row, ..)| row.fields);
-        fields.fold(Fields::NONE, Fields::or)
+
+    /// A gate of the policy's own, under a name of its own.
+    fn expression(&mut self, options: &mut Section) {
+        let has_name = options.holds(GATE_LIST.name);
+        let name: Option<Arc<str>> = options.optional_string(GATE_LIST.name).map(Arc::from);
+        let problem = match &name {
+            None if has_name => None,
+            None => Some("is missing; give the gate a name of its own"),
+            Some(name) if self.is_listed(name) => Some(TWICE),
+            Some(name) if !self.known.is_free(name) => Some(NAMES),
+            Some(_) => None,
+        };
+        if let Some(problem) = problem {
+            options.reject(GATE_LIST.name, problem);
+        }
+        options.spelled(GATE_LIST.name, NAME_PATTERN);
+        let rollout = Rollout::compile(options, Mode::Enforce);
+        let gate = Expression::compile(options);
+        if let (Some(name), Some(gate)) = (name, gate) {
+            self.listed.push(Arc::clone(&name));
+            self.add(name, rollout, gate.reads(), Box::new(gate));
+        }
+    }
+
+    fn add(
+        &mut self,
+        name: Arc<str>,
+        rollout: Option<Rollout>,
+        fields: Fields,
+        gate: Box<dyn Gate>,
+    ) {
+        if let Some(rollout) = rollout {
+            self.fields = self.fields.or(fields);
+            self.names.push(name);
+            self.rollouts.push(rollout);
+            self.gates.push(gate);
+        }
+    }
+
+    fn is_listed(&self, name: &str) -> bool {
+        self.listed.iter().any(|listed| **listed == *name)
     }
 }
+
+const TWICE: &str = "the gate stands in the list already";

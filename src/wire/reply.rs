@@ -256,14 +256,14 @@ fn hex_digit(value: u128) -> u8 {
         .unwrap_or(&b'0')
 }
 
-/// `text` cut at a character boundary.
+/// `text` cut at a character boundary. A gate in code that quotes a text of the wrong payload may point into the middle
+/// of a character: such a text ends there, because no client could decode the reply.
 fn cut(text: &[u8], max: usize) -> &[u8] {
-    if text.len() <= max {
-        return text;
+    let head = text.get(..max).unwrap_or(text);
+    match std::str::from_utf8(head) {
+        Ok(_) => head,
+        Err(error) => head.get(..error.valid_up_to()).unwrap_or_default(),
     }
-    let continues = |&end: &usize| text.get(end).is_some_and(|byte| byte & 0xc0 == 0x80);
-    let end = (0..=max).rev().find(|end| !continues(end)).unwrap_or(0);
-    text.get(..end).unwrap_or_default()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact up to 104 days")]

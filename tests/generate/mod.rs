@@ -1,6 +1,7 @@
 //! Auctions that nobody would think of: generated as JSON text, so that keys may stand twice, in any order, escaped,
 //! and values may be of the wrong type.
 mod compliance;
+mod expressions;
 mod mutate;
 mod payloads;
 mod policies;

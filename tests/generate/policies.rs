@@ -4,6 +4,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
 
+use super::expressions;
+
 /// A mapping as it stands below `policy:`; mostly without fail-fast, so that every gate speaks.
 pub(crate) fn policy() -> impl Strategy<Value = Value> {
     let overrides = prop_oneof![
@@ -91,8 +93,11 @@ fn gates() -> impl Strategy<Value = Value> {
     });
     let further = vec![latency(), pii(), filesystem(), content(), response_schema()];
     let further = subsequence(further, 0..=5).prop_flat_map(|gates| gates);
-    (option::weighted(0.7, tmax_guard()), further, others).prop_map(|(guard, further, others)| {
-        guard.into_iter().chain(further).chain(others).collect()
+    let of_its_own = option::weighted(0.5, expression_gate());
+    let guard = option::weighted(0.7, tmax_guard());
+    (guard, of_its_own, further, others).prop_map(|(guard, of_its_own, further, others)| {
+        let first = guard.into_iter().chain(of_its_own);
+        first.chain(further).chain(others).collect()
     })
 }
 
@@ -277,6 +282,18 @@ fn response_schema() -> Options {
             Just(json!("tests/schemas/every-reason.json")).boxed(),
         )],
     )
+}
+
+fn expression_gate() -> Options {
+    let reasons = select(vec![None, None, Some("adomain_placeholder")]);
+    let gate = (expressions::expression(), reasons).prop_map(|(expression, reason)| {
+        let mut gate = json!({ "name": "expression", "expression": expression });
+        if let Some(reason) = reason {
+            gate["reason"] = json!(reason);
+        }
+        gate
+    });
+    gate.boxed()
 }
 
 fn flag() -> Options {

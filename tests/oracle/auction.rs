@@ -16,6 +16,8 @@ pub(crate) struct Auction<'a> {
     pub(crate) strings: Strings<'a>,
     /// What the call says of the bidder.
     pub(crate) latency_ms: Option<f64>,
+    /// `agent_id` and `tool`.
+    pub(crate) caller: [&'a str; 2],
 }
 
 pub(crate) struct Bid<'a> {
@@ -28,7 +30,12 @@ pub(crate) struct Bid<'a> {
 }
 
 impl<'a> Auction<'a> {
-    pub(crate) fn new(request: &'a Node, response: &'a Node, timing: &Timing) -> Self {
+    pub(crate) fn new(
+        request: &'a Node,
+        response: &'a Node,
+        timing: &Timing,
+        caller: [&'a str; 2],
+    ) -> Self {
         let mut bids = Vec::new();
         for (seatbid_index, seatbid) in objects(response, "seatbid") {
             for (bid_index, node) in objects(seatbid, "bid") {
@@ -48,6 +55,7 @@ impl<'a> Auction<'a> {
             bids,
             strings: Strings::of(response),
             latency_ms: timing.latency_ms,
+            caller,
         }
     }
 

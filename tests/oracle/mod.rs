@@ -74,11 +74,12 @@ pub(crate) fn answers(
     response: &[u8],
     policy: &Policy,
     timing: &Timing,
+    caller: [&str; 2],
 ) -> Vec<Answer> {
     let draws = policy.draws();
     let answers = draws
         .iter()
-        .flat_map(|policy| answers_of(request, response, policy, timing));
+        .flat_map(|policy| answers_of(request, response, policy, timing, caller));
     answers.collect()
 }
 
@@ -86,7 +87,13 @@ pub(crate) fn answers(
 ///
 /// "Order of judgement: decode the bid request (else `VERDICT_ERROR`) -> tmaxGuard (exhausted ends it here: the bid
 /// response is not even read) -> decode the bid response (else `VERDICT_ERROR`) -> the other gates."
-fn answers_of(request: &[u8], response: &[u8], policy: &Policy, timing: &Timing) -> Vec<Answer> {
+fn answers_of(
+    request: &[u8],
+    response: &[u8],
+    policy: &Policy,
+    timing: &Timing,
+    caller: [&str; 2],
+) -> Vec<Answer> {
     let listed: Vec<_> = policy
         .gates
         .iter()
@@ -112,7 +119,7 @@ fn answers_of(request: &[u8], response: &[u8], policy: &Policy, timing: &Timing)
             answers.push(gates::judge(
                 policy,
                 guard,
-                &Auction::new(&request, &response, timing),
+                &Auction::new(&request, &response, timing, caller),
             ));
         }
         Reading::Faulty(errors) => answers.extend(errors),

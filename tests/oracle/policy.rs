@@ -78,6 +78,11 @@ pub(crate) enum Gate {
         phrases: Vec<String>,
     },
     Schema(Schema),
+    Expression {
+        name: &'static str,
+        source: String,
+        reason: &'static str,
+    },
 }
 
 /// "value of one unit in US dollars"
@@ -185,14 +190,16 @@ fn all_gates() -> Value {
 impl Listed {
     /// None for a gate that is off.
     fn from_json(options: &Value) -> Option<Self> {
+        let gate = Gate::from_json(options);
         let mode = match options["mode"].as_str() {
+            None if gate.is_of_compliance() => "warn",
             None | Some("enforce") => "enforce",
             Some("warn") => "warn",
             Some("off") => return None,
             Some(unknown) => panic!("no mode is called {unknown}"),
         };
         Some(Self {
-            gate: Gate::from_json(options),
+            gate,
             mode,
             holdback: options["holdback"].as_u64().unwrap_or(0),
         })
@@ -209,7 +216,34 @@ const NAMES: [&str; 6] = [
 ];
 
 impl Gate {
+    /// "Exchange-compliance gates default to warn".
+    const fn is_of_compliance(&self) -> bool {
+        matches!(
+            self,
+            Self::ResponseId
+                | Self::CurrencyAllowed
+                | Self::AdvertiserBlock { .. }
+                | Self::AttributeBlock
+                | Self::AppBlock
+                | Self::DealMatch
+                | Self::FloorCompliance { .. }
+                | Self::SeatMatch
+                | Self::CreativeIdentity
+                | Self::MediaMatch
+                | Self::SecureMarkup
+                | Self::DuplicateBid
+                | Self::CoppaLeak
+        )
+    }
+
     fn from_json(options: &Value) -> Self {
+        if let Some(source) = options["expression"].as_str() {
+            return Self::Expression {
+                name: known(options["name"].as_str().unwrap()),
+                source: source.to_owned(),
+                reason: known(options["reason"].as_str().unwrap_or("expression_false")),
+            };
+        }
         match options["name"].as_str().unwrap() {
             "tmaxGuard" => Self::TmaxGuard {
                 buffer_ms: number(options, "buffer_ms", 15.0),
@@ -307,8 +341,21 @@ impl Gate {
             Self::Filesystem { .. } => "filesystem",
             Self::Content { .. } => "content",
             Self::Schema(_) => "schema",
+            Self::Expression { name, .. } => name,
         }
     }
+}
+
+/// The names and reasons that auctions give to expression gates.
+fn known(word: &str) -> &'static str {
+    const KNOWN: [&str; 4] = [
+        "expression",
+        "priceCap",
+        "expression_false",
+        "adomain_placeholder",
+    ];
+    let known = KNOWN.into_iter().find(|known| *known == word);
+    known.unwrap_or_else(|| panic!("add {word} to the words of expression gates"))
 }
 
 /// "Tier A is the default, `strict` adds tier B." A list applies to every taxonomy as given.

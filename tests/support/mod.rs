@@ -51,7 +51,8 @@ impl Case {
     /// Every right answer, by the oracle.
     pub(crate) fn expected(&self) -> Vec<Answer> {
         let policy = crate::oracle::Policy::for_call(&self.policy, &self.agent_id, &self.tool);
-        crate::oracle::answers(&self.request, &self.response, &policy, &self.timing)
+        let caller = [self.agent_id.as_str(), self.tool.as_str()];
+        crate::oracle::answers(&self.request, &self.response, &policy, &self.timing, caller)
     }
 
     pub(crate) fn compile_policy(&self) -> Policy {
@@ -356,6 +357,8 @@ const WORDS: &[&str] = &[
     "filesystem",
     "content",
     "schema",
+    "expression",
+    "priceCap",
     // Reasons, in the order of the spec.
     "tmax_unknown",
     "start_unknown",
@@ -433,6 +436,9 @@ const WORDS: &[&str] = &[
     "coppa_demographics",
     "coppa_precise_geo",
     "coppa_ip_address",
+    "expression_false",
+    "expression_unknown",
+    "expression_too_costly",
     // Errors and the payloads they are about.
     "malformed_bid_request",
     "malformed_bid_response",

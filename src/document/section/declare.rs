@@ -25,7 +25,8 @@ impl Section {
         keys
     }
 
-    /// Reads an empty item, and then one of each kind that it turns out there is.
+    /// Reads an empty item, and then one of each kind that it turns out there is: one a word of the choice that must be
+    /// made, and one a key that makes an item of another kind, which then goes by any name.
     pub(super) fn declare_list<T>(
         &mut self,
         key: &str,
@@ -35,9 +36,9 @@ impl Section {
         let mut item = |node: Node| {
             let mut section = self.child(key, node);
             let value = read(&mut section);
-            (value, section.declared())
+            (value, section.declared(), section.alternatives)
         };
-        let (value, keys) = item(Node::new(Value::Mapping(Vec::new()), ""));
+        let (value, keys, alternatives) = item(Node::new(Value::Mapping(Vec::new()), ""));
         let Some((name, words)) = keys.kinds() else {
             self.keys.add(key, Shape::List(vec![keys]));
             return vec![value];
@@ -45,8 +46,15 @@ impl Section {
         let mut values = Vec::new();
         let mut kinds = Vec::new();
         for word in &words {
-            let (value, mut keys) = item(self.default_item(&(&name, word)));
+            let (value, mut keys, _) = item(self.default_item(&(&name, word)));
             keys.fix(&name, word);
+            values.push(value);
+            kinds.push(keys);
+        }
+        for alternative in alternatives {
+            let (value, mut keys, _) = item(self.default_item(&(alternative, "")));
+            keys.require(&name);
+            keys.require(alternative);
             values.push(value);
             kinds.push(keys);
         }

@@ -27,6 +27,8 @@ pub struct Section {
     keys: Keys,
     /// True while nothing is read but what may be said: there is no document.
     declaring: bool,
+    /// Keys by which a mapping here is of another kind.
+    alternatives: Vec<&'static str>,
 }
 
 /// A file that a document names.
@@ -249,6 +251,16 @@ impl Section {
         values
     }
 
+    /// True when `key` is there, whatever it holds: what makes a mapping one of another kind. While a schema is made
+    /// there is one of that kind too.
+    #[must_use]
+    pub fn holds(&mut self, key: &'static str) -> bool {
+        if self.declaring && !self.alternatives.contains(&key) {
+            self.alternatives.push(key);
+        }
+        self.node.entry(key).is_some()
+    }
+
     /// True when `key` is to be read as a mapping, because it holds one. While a schema is made it is to be read both
     /// ways.
     #[must_use]
@@ -304,6 +316,7 @@ impl Section {
             problems,
             keys: Keys::default(),
             declaring: false,
+            alternatives: Vec::new(),
         };
         if !matches!(root.node.value, Value::Mapping(_) | Value::Null) {
             let message = Wanted::Mapping.message(&root.node.value);
@@ -452,6 +465,7 @@ impl Section {
             problems: Vec::new(),
             keys: Keys::default(),
             declaring: self.declaring,
+            alternatives: Vec::new(),
         }
     }
 

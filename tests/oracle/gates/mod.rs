@@ -6,6 +6,7 @@ mod bcat_compliance;
 mod bid_sanity;
 pub(crate) mod content;
 mod coppa_leak;
+mod expression;
 mod filesystem;
 mod floor_compliance;
 mod impid_match;
@@ -159,6 +160,7 @@ fn skip_reason(gate: &Gate, auction: &Auction<'_>) -> Option<&'static str> {
         | Gate::Filesystem { .. }
         | Gate::Content { .. }
         | Gate::Schema(_)
+        | Gate::Expression { .. }
         | Gate::CreativeIdentity
         | Gate::DuplicateBid => None,
     }
@@ -174,6 +176,7 @@ fn judge_bid(gate: &Gate, auction: &Auction<'_>, bid: &Bid<'_>) -> Option<Findin
         } => adomain_verify::judge(*require_adomain, extra_placeholders, bid),
         Gate::BidSanity(options) => bid_sanity::judge(options, auction, bid),
         Gate::AudienceSafety(options) => audience_safety::judge(options, bid),
+        Gate::Expression { source, reason, .. } => expression::judge(source, reason, auction, bid),
         Gate::BcatCompliance {
             hierarchical,
             fail_on_unknown_category,
@@ -262,6 +265,7 @@ fn codes(reason: &str) -> (u32, u32) {
         "price_missing" => (9, 102),
         "price_not_a_number" | "price_negative" => (3, 102),
         "price_above_cap" | "price_above_floor_multiple" => (3, 300),
+        "expression_false" | "expression_unknown" | "expression_too_costly" => (3, 300),
         "child_unsafe_category"
         | "blocked_category"
         | "category_not_allowed"
