@@ -12,7 +12,7 @@ use criterion::Criterion;
 #[expect(dead_code, reason = "a part of what the benches share")]
 mod measure;
 
-use measure::WallClock;
+use bidgate::server::Arrival;
 
 /// Name, expression, and why it rejects bids if it does.
 #[rustfmt::skip]
@@ -98,7 +98,7 @@ impl Alone {
             bid_response: response.as_bytes(),
             ..Call::default()
         };
-        let clock = WallClock::now();
+        let clock = Arrival::now();
         let evaluation = self.evaluator.evaluate(&call, &self.policy, &clock);
         let outcome = evaluation.outcomes().first();
         assert_eq!(outcome.and_then(|outcome| outcome.reason), reason);

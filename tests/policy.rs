@@ -88,15 +88,15 @@ overrides: [{tool: x, gates: [{name: bidSanity, rates: {usd: 3}}]}, {tool: y, ga
             evaluation
                 .gate_names()
                 .iter()
-                .copied()
                 .zip(modes)
+                .map(|(name, mode)| format!("{name} {mode}"))
                 .collect::<Vec<_>>()
         };
-        let base = [("impidMatch", "enforce"), ("bidSanity", "enforce")];
+        let base = ["impidMatch enforce", "bidSanity enforce"];
         let changed = [
-            ("impidMatch", "enforce"),
-            ("bidSanity", "warn"),
-            ("bcatCompliance", "enforce"),
+            "impidMatch enforce",
+            "bidSanity warn",
+            "bcatCompliance enforce",
         ];
         assert_eq!(gates("acme-eu", "openx"), changed);
         assert_eq!(gates("acme-eu", "openx-eu"), base);

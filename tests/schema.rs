@@ -1,6 +1,8 @@
 //! The published schema of a policy file says what the reader says.
 #![cfg(test)]
 
+#[path = "generate/expressions.rs"]
+mod expressions;
 #[path = "generate/policies.rs"]
 mod policies;
 

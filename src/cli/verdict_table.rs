@@ -185,17 +185,7 @@ pub(super) fn code(code: u32, name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn rejected() -> EvaluateResponse {
-        let gate =
-            |name: &str, mode: GateMode, status: GateStatus, reason: &str, latency_ms| GateResult {
-                name: name.to_owned(),
-                mode: mode.into(),
-                passed: mode != GateMode::Enforce,
-                status: status.into(),
-                reason: reason.to_owned(),
-                latency_ms,
-                ..Default::default()
-            };
+    fn findings() -> Vec<Finding> {
         let rejected = |gate: &str, reason: &str, detail: &str| Finding {
             gate: gate.to_owned(),
             reason: reason.to_owned(),
@@ -212,11 +202,24 @@ mod tests {
             note: true,
             ..Default::default()
         };
-        let findings = vec![
+        vec![
             rejected("impidMatch", "impid_unknown", "9"),
             rejected("bidSanity", "price_negative", "-1"),
             noted,
-        ];
+        ]
+    }
+
+    fn rejected() -> EvaluateResponse {
+        let gate =
+            |name: &str, mode: GateMode, status: GateStatus, reason: &str, latency_ms| GateResult {
+                name: name.to_owned(),
+                mode: mode.into(),
+                passed: mode != GateMode::Enforce,
+                status: status.into(),
+                reason: reason.to_owned(),
+                latency_ms,
+                ..Default::default()
+            };
         EvaluateResponse {
             verdict: Verdict::Fail.into(),
             nbr: 1,
@@ -255,7 +258,7 @@ mod tests {
                 bid_index: 1,
                 bid_id: "b-1".to_owned(),
                 impid: "9".to_owned(),
-                findings,
+                findings: findings(),
                 ..Default::default()
             }],
             ..Default::default()

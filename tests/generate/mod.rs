@@ -16,7 +16,10 @@ use crate::oracle::Timing;
 use crate::support::{Case, NOW_UNIX_US};
 use mutate::Mutation;
 use payloads::{request, response};
-use policies::{TOOLS, policy};
+use policies::policy;
+
+/// Tools of generated calls.
+const TOOLS: &[&str] = &["", "openx", "openx-eu", "adx"];
 
 /// Any auction under any policy, with up to two mutations of each payload.
 pub(crate) fn case() -> impl Strategy<Value = Case> {

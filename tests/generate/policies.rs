@@ -40,9 +40,6 @@ fn rules() -> impl Strategy<Value = Map<String, Value>> {
         })
 }
 
-/// Tools of generated calls.
-pub(crate) const TOOLS: &[&str] = &["", "openx", "openx-eu", "adx"];
-
 /// Agents and tools of overrides: none takes all the calls of one further down, whichever are left out.
 const CALLS: &[(&str, &str)] = &[
     ("bidder", "openx"),

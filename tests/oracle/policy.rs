@@ -274,6 +274,12 @@ impl Gate {
                 fail_on_unknown_category: string(options, "unknown_category", "allow") == "fail",
                 fail_on_taxonomy_mismatch: string(options, "taxonomy_mismatch", "allow") == "fail",
             },
+            _ => Self::of_compliance(options).unwrap_or_else(|| Self::general(options)),
+        }
+    }
+
+    fn of_compliance(options: &Value) -> Option<Self> {
+        let gate = match options["name"].as_str().unwrap() {
             "responseId" => Self::ResponseId,
             "currencyAllowed" => Self::CurrencyAllowed,
             "advertiserBlock" => Self::AdvertiserBlock {
@@ -293,6 +299,13 @@ impl Gate {
             "secureMarkup" => Self::SecureMarkup,
             "duplicateBid" => Self::DuplicateBid,
             "coppaLeak" => Self::CoppaLeak,
+            _ => return None,
+        };
+        Some(gate)
+    }
+
+    fn general(options: &Value) -> Self {
+        match options["name"].as_str().unwrap() {
             "latency" => Self::Latency {
                 max_ms: number(options, "max_ms", 100.0),
             },

@@ -251,8 +251,7 @@ impl Section {
         values
     }
 
-    /// True when `key` is there, whatever it holds: what makes a mapping one of another kind. While a schema is made
-    /// there is one of that kind too.
+    /// True when `key` is there, which makes this mapping one of another kind.
     #[must_use]
     pub fn holds(&mut self, key: &'static str) -> bool {
         if self.declaring && !self.alternatives.contains(&key) {

@@ -5,12 +5,15 @@
 //! [`Stepping::Balanced`] an object or array nobody reads is only followed to its matching bracket: strings must be
 //! sound, brackets must match, and what stands between them is somebody else's concern.
 
+mod check;
+mod number;
+
 use super::escape::unescape;
 use super::fault::{Fault, Read, What, fault};
-use super::fields::Fields;
 use super::keys::Key;
 use super::scan::Outline;
 use super::text::{PAYLOAD_BYTES_MAX, Text, Texts};
+use number::{short_decimal, whole};
 
 /// How values that nobody reads are stepped over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -337,91 +340,6 @@ impl<'p> Reader<'p> {
         Ok(self.at)
     }
 
-    #[inline(never)]
-    fn step_over(&mut self) -> Read<()> {
-        match self.byte(self.at) {
-            b'{' | b'[' if self.stepping == Stepping::Balanced => self.balance(),
-            _ => self.check(),
-        }
-    }
-
-    /// Steps over the next value and checks every byte of it.
-    fn check(&mut self) -> Read<()> {
-        match self.peek() {
-            Some(b'"') => self.string().map(drop),
-            Some(b'{') => self.object(|_, key: Unread| match key {}).map(drop),
-            Some(b'[') => self.array(Self::check).map(drop),
-            Some(b'-' | b'0'..=b'9') => self.check_number(),
-            Some(b't') => self.check_word(b"true"),
-            Some(b'f') => self.check_word(b"false"),
-            Some(b'n') => self.check_word(b"null"),
-            _ => Err(self.fault(What::NotAValue)),
-        }
-    }
-
-    fn check_word(&mut self, word: &[u8]) -> Read<()> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        if !rest.starts_with(word) {
-            return Err(self.fault(What::NotAWord));
-        }
-        self.at += word.len();
-        Ok(())
-    }
-
-    /// `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
-    fn check_number(&mut self) -> Read<()> {
-        let mut at = self.at + usize::from(self.byte(self.at) == b'-');
-        at = match self.byte(at) {
-            b'0' => at + 1,
-            _ => self.digits(at)?,
-        };
-        if self.byte(at) == b'.' {
-            at = self.digits(at + 1)?;
-        }
-        if let b'e' | b'E' = self.byte(at) {
-            let signed = matches!(self.byte(at + 1), b'+' | b'-');
-            at = self.digits(at + 1 + usize::from(signed))?;
-        }
-        self.at = at;
-        Ok(())
-    }
-
-    /// Where the digits at `at` end; there must be one.
-    #[inline(always)]
-    fn digits(&self, at: usize) -> Read<usize> {
-        let mut end = at;
-        while self.byte(end).is_ascii_digit() {
-            end += 1;
-        }
-        if end == at {
-            return Err(self.fault_at(What::NoDigit, at));
-        }
-        Ok(end)
-    }
-
-    /// Steps over an object or array: brackets outside strings are matched, the rest passes by.
-    fn balance(&mut self) -> Read<()> {
-        let mut open = Open::default();
-        let room = self.depth_max - self.depth;
-        for at in self.outline.brackets(self.at) {
-            let matches = open.pass(self.byte(at));
-            if matches & (1..=room).contains(&open.count) {
-                continue;
-            }
-            if matches && open.count == 0 {
-                self.at = at + 1;
-                return Ok(());
-            }
-            let what = if matches {
-                What::TooDeep
-            } else {
-                What::WrongBracket
-            };
-            return Err(fault(what, at));
-        }
-        Err(fault(What::EndsTooEarly, self.bytes.len()))
-    }
-
     /// The key at `at`, none when `K` does not name it, and where its value begins.
     #[inline(always)]
     fn key<K: Key>(&mut self, at: usize) -> Read<(Option<K>, usize)> {
@@ -535,85 +453,5 @@ impl<'p> Reader<'p> {
     #[inline(always)]
     fn window<const N: usize>(&self, at: usize) -> Option<&'p [u8; N]> {
         self.bytes.get(at..)?.first_chunk()
-    }
-}
-
-/// The value of a number without sign and exponent, of at most 15 digits: they are a double, the power of ten that
-/// divides them is one, and so the quotient is rounded once.
-#[inline]
-fn short_decimal(written: &[u8]) -> Option<f64> {
-    const TENS: [f64; 16] = [
-        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-    ];
-    if written.len() > TENS.len() {
-        return None;
-    }
-    let (mut digits, mut fraction) = (0_u64, None);
-    for (position, &byte) in written.iter().enumerate() {
-        match byte {
-            b'0'..=b'9' => digits = digits * 10 + u64::from(byte - b'0'),
-            b'.' => fraction = Some(written.len() - position - 1),
-            _ => return None,
-        }
-    }
-    if fraction.is_none() && written.len() == TENS.len() {
-        return None;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "15 digits fit a double")]
-    let whole = digits as f64;
-    Some(whole / TENS.get(fraction.unwrap_or(0))?)
-}
-
-/// The keys of an object of which nobody reads any.
-#[derive(Clone, Copy, Debug)]
-enum Unread {}
-
-impl Key for Unread {
-    #[inline(always)]
-    fn find(_: &[u8]) -> Option<Self> {
-        None
-    }
-
-    fn bit(self) -> u64 {
-        match self {}
-    }
-
-    fn wanted(_: Fields) -> u64 {
-        0
-    }
-}
-
-/// `value` when it has no fraction; beyond 64 bits, the nearest of 64 bits.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "saturates, which is what the doc says"
-)]
-fn whole(value: f64) -> Option<i64> {
-    (value.trunc().to_bits() == value.to_bits()).then_some(value as i64)
-}
-
-/// The brackets that are open within a value, one bit each, the innermost lowest: set for braces.
-#[derive(Debug, Default)]
-struct Open {
-    kinds: u64,
-    count: u32,
-}
-
-impl Open {
-    /// Opens or closes one. False when it closes one of the other kind.
-    ///
-    /// One bit tells braces from square brackets, another one opening from closing. No branch depends on either:
-    /// what is nested how is beyond prediction.
-    #[inline(always)]
-    const fn pass(&mut self, bracket: u8) -> bool {
-        let brace = bracket as u64 >> 5 & 1;
-        let opens = bracket >> 1 & 1 == 1;
-        let matches = opens | (self.kinds & 1 == brace);
-        (self.kinds, self.count) = if opens {
-            (self.kinds << 1 | brace, self.count + 1)
-        } else {
-            (self.kinds >> 1, self.count - 1)
-        };
-        matches
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,10 @@ use bidgate::verdict::{ErrorCode, Reason, Verdict};
 use clap::Parser as _;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::Value;
+
+mod page;
+
+use page::{between, blocks, code_words, column, readme, root, rows, unquoted};
 
 mod tests {
     use super::*;
@@ -447,77 +451,4 @@ fn without_measurements(text: &str) -> Vec<String> {
         }
     }
     lines.into_iter().map(|words| words.join(" ")).collect()
-}
-
-/// The fenced blocks of a language, in order, without their fences.
-fn blocks(language: &str) -> Vec<String> {
-    let text = readme();
-    let mut blocks = Vec::new();
-    for (position, part) in text.split("\n```").enumerate() {
-        // Odd parts are within fences.
-        if position % 2 == 1
-            && let Some((found, block)) = part.split_once('\n')
-            && found == language
-        {
-            blocks.push(block.to_owned());
-        }
-    }
-    blocks
-}
-
-/// The rows of the table whose heading begins so, cell by cell.
-fn rows(heading: &str) -> Vec<Vec<String>> {
-    let text = readme();
-    let lines = text
-        .lines()
-        .skip_while(|line| !line.starts_with(heading))
-        .skip(2);
-    let rows = lines.take_while(|line| line.starts_with('|'));
-    let rows: Vec<Vec<String>> = rows
-        .map(|row| {
-            row.trim_matches('|')
-                .split('|')
-                .map(|cell| cell.trim().to_owned())
-                .collect()
-        })
-        .collect();
-    assert!(!rows.is_empty(), "no table begins {heading:?}");
-    rows
-}
-
-fn column(heading: &str, column: usize) -> Vec<String> {
-    rows(heading)
-        .iter()
-        .map(|row| unquoted(&row[column]))
-        .collect()
-}
-
-fn unquoted(cell: &str) -> String {
-    cell.trim_matches('`').to_owned()
-}
-
-/// The words in code marks that are names: lower case and underscores.
-fn code_words(text: &str) -> Vec<String> {
-    let words = text.split('`').skip(1).step_by(2).map(str::to_owned);
-    words
-        .filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
-        .collect()
-}
-
-fn between(line: &str, mark: &str) -> String {
-    line.split(mark)
-        .nth(1)
-        .unwrap()
-        .split(']')
-        .next()
-        .unwrap()
-        .to_owned()
-}
-
-fn readme() -> String {
-    fs::read_to_string(root().join("README.md")).unwrap()
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }

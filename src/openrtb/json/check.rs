@@ -1,0 +1,138 @@
+//! Stepping over values that nobody reads.
+
+use super::{Reader, Stepping};
+use crate::openrtb::fault::{Read, What, fault};
+use crate::openrtb::fields::Fields;
+use crate::openrtb::keys::Key;
+
+impl Reader<'_> {
+    #[inline(never)]
+    pub(super) fn step_over(&mut self) -> Read<()> {
+        match self.byte(self.at) {
+            b'{' | b'[' if self.stepping == Stepping::Balanced => self.balance(),
+            _ => self.check(),
+        }
+    }
+
+    /// Steps over the next value and checks every byte of it.
+    pub(super) fn check(&mut self) -> Read<()> {
+        match self.peek() {
+            Some(b'"') => self.string().map(drop),
+            Some(b'{') => self.object(|_, key: Unread| match key {}).map(drop),
+            Some(b'[') => self.array(Self::check).map(drop),
+            Some(b'-' | b'0'..=b'9') => self.check_number(),
+            Some(b't') => self.check_word(b"true"),
+            Some(b'f') => self.check_word(b"false"),
+            Some(b'n') => self.check_word(b"null"),
+            _ => Err(self.fault(What::NotAValue)),
+        }
+    }
+
+    fn check_word(&mut self, word: &[u8]) -> Read<()> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        if !rest.starts_with(word) {
+            return Err(self.fault(What::NotAWord));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
+    pub(super) fn check_number(&mut self) -> Read<()> {
+        let mut at = self.at + usize::from(self.byte(self.at) == b'-');
+        at = match self.byte(at) {
+            b'0' => at + 1,
+            _ => self.digits(at)?,
+        };
+        if self.byte(at) == b'.' {
+            at = self.digits(at + 1)?;
+        }
+        if let b'e' | b'E' = self.byte(at) {
+            let signed = matches!(self.byte(at + 1), b'+' | b'-');
+            at = self.digits(at + 1 + usize::from(signed))?;
+        }
+        self.at = at;
+        Ok(())
+    }
+
+    /// Where the digits at `at` end; there must be one.
+    #[inline(always)]
+    fn digits(&self, at: usize) -> Read<usize> {
+        let mut end = at;
+        while self.byte(end).is_ascii_digit() {
+            end += 1;
+        }
+        if end == at {
+            return Err(self.fault_at(What::NoDigit, at));
+        }
+        Ok(end)
+    }
+
+    /// Steps over an object or array: brackets outside strings are matched, the rest passes by.
+    fn balance(&mut self) -> Read<()> {
+        let mut open = Open::default();
+        let room = self.depth_max - self.depth;
+        for at in self.outline.brackets(self.at) {
+            let matches = open.pass(self.byte(at));
+            if matches & (1..=room).contains(&open.count) {
+                continue;
+            }
+            if matches && open.count == 0 {
+                self.at = at + 1;
+                return Ok(());
+            }
+            let what = if matches {
+                What::TooDeep
+            } else {
+                What::WrongBracket
+            };
+            return Err(fault(what, at));
+        }
+        Err(fault(What::EndsTooEarly, self.bytes.len()))
+    }
+}
+
+/// The keys of an object of which nobody reads any.
+#[derive(Clone, Copy, Debug)]
+enum Unread {}
+
+impl Key for Unread {
+    #[inline(always)]
+    fn find(_: &[u8]) -> Option<Self> {
+        None
+    }
+
+    fn bit(self) -> u64 {
+        match self {}
+    }
+
+    fn wanted(_: Fields) -> u64 {
+        0
+    }
+}
+
+/// The brackets that are open within a value, one bit each, the innermost lowest: set for braces.
+#[derive(Debug, Default)]
+struct Open {
+    kinds: u64,
+    count: u32,
+}
+
+impl Open {
+    /// Opens or closes one. False when it closes one of the other kind.
+    ///
+    /// One bit tells braces from square brackets, another one opening from closing. No branch depends on either:
+    /// what is nested how is beyond prediction.
+    #[inline(always)]
+    const fn pass(&mut self, bracket: u8) -> bool {
+        let brace = bracket as u64 >> 5 & 1;
+        let opens = bracket >> 1 & 1 == 1;
+        let matches = opens | (self.kinds & 1 == brace);
+        (self.kinds, self.count) = if opens {
+            (self.kinds << 1 | brace, self.count + 1)
+        } else {
+            (self.kinds >> 1, self.count - 1)
+        };
+        matches
+    }
+}
