@@ -77,8 +77,21 @@ mod tests {
 
     #[test]
     fn what_is_left_of_generated_auctions_passes() {
-        let count = check_all(generate::case(), 1500);
+        let count = check_all(generate::case().prop_map(lenient), 1500);
         assert!(count.cut > 10 && count.emptied > 100, "{count:?}");
+    }
+
+    /// With few gates, so that some bids pass; and none that is held back for one evaluation and not for the next.
+    fn lenient(mut case: Case) -> Case {
+        let policy = case.policy.as_object_mut().unwrap();
+        policy.remove("overrides");
+        if let Some(Value::Array(gates)) = policy.get_mut("gates") {
+            gates.truncate(4);
+            for gate in gates {
+                gate.as_object_mut().unwrap().remove("holdback");
+            }
+        }
+        case
     }
 
     #[test]
@@ -193,11 +206,17 @@ mod tests {
     #[test]
     fn asking_changes_nothing_else_but_that_every_gate_has_its_word() {
         let (cases, mut runner) = (generate::case(), TestRunner::deterministic());
-        let mut evaluator = Evaluator::new(Limits::default());
         for _ in 0..1000 {
+            // Two new evaluators hold the same gates back.
+            let [mut evaluator, mut other] = [(); 2].map(|()| Evaluator::new(Limits::default()));
             let mut case = cases.new_tree(&mut runner).unwrap().current();
-            let asked = filtered(&mut evaluator, &case);
+            let asked = filtered(&mut other, &case);
             case.policy["fail_fast"] = json!(false);
+            if let Some(Value::Array(overrides)) = case.policy.get_mut("overrides") {
+                for rules in overrides {
+                    rules["fail_fast"] = json!(false);
+                }
+            }
             let policy = case.compile_policy();
             let unasked = judge(&mut evaluator, &case.call(), &policy, &case.clock());
             assert!(unasked.filtered_response.is_empty());

@@ -274,7 +274,8 @@ fn gate_choices<'r>(gate: &str, policy: &'r Effective) -> Vec<Choice<'r>> {
         return Vec::new();
     };
     let mut choices = choices(options, default.unwrap_or(options));
-    choices.retain(|choice| choice.option != NAME);
+    let is_usual = |choice: &Choice<'_>| choice.default && ROLL_OUT.contains(&choice.option);
+    choices.retain(|choice| choice.option != NAME && !is_usual(choice));
     choices
 }
 
@@ -320,6 +321,8 @@ fn print_choices(
 
 const GATES: &str = "gates";
 const OVERRIDES: &str = "overrides";
+/// Options of every gate, which are worth a line only where somebody set them.
+const ROLL_OUT: [&str; 2] = ["mode", "holdback"];
 const NAME: &str = "name";
 const INDENT: &str = "      ";
 /// Characters of an option's value that are shown.

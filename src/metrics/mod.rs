@@ -234,7 +234,9 @@ mod tests {
             observe_by(recorder, &Policy::from_yaml(other, "t").unwrap());
         });
         for (gate, count) in [("impidMatch", 4), ("bidSanity", 2), ("bcatCompliance", 4)] {
-            let line = format!("gate=\"{gate}\",status=\"skipped\",reason=\"no_bids\"}} {count}\n");
+            let line = format!(
+                "gate=\"{gate}\",status=\"skipped\",reason=\"no_bids\",mode=\"enforce\"}} {count}\n"
+            );
             assert!(page.contains(&line), "{line} is not in\n{page}");
         }
     }

@@ -37,7 +37,7 @@ x   bidSanity failed, price_above_floor_multiple: `price` is out of proportion t
       x bid 0/0 \"b\" for imp \"1\": price_above_floor_multiple
         `price` is out of proportion to the floor.
         seen: 90 vs 0.5
-        loss reason 3 Invalid Bid Response, non-bid 300
+        loss reason 3 Invalid Bid Response, non-bid 300 Response Rejected - General
 
 .   bcatCompliance aborted: bidSanity failed before it and ended the evaluation
       hierarchical       true (default)

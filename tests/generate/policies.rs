@@ -88,8 +88,8 @@ fn gates() -> impl Strategy<Value = Value> {
             [others, compliance].concat()
         }
     });
-    let further = vec![latency(), pii(), filesystem(), content(), response_schema()];
-    let further = subsequence(further, 0..=5).prop_flat_map(|gates| gates);
+    let further = vec![latency(), pii(), filesystem(), content()];
+    let further = subsequence(further, 0..=4).prop_flat_map(|gates| gates);
     let of_its_own = option::weighted(0.5, expression_gate());
     let guard = option::weighted(0.7, tmax_guard());
     (guard, of_its_own, further, others).prop_map(|(guard, of_its_own, further, others)| {

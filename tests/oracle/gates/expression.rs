@@ -410,7 +410,10 @@ fn field(name: &str, scope: &Scope<'_>) -> Value {
         ("bid", key) => any_text(bid.node, key),
         ("call", "agent_id") => Value::Text(auction.caller[0].to_owned()),
         ("call", "tool") => Value::Text(auction.caller[1].to_owned()),
-        ("call", "latency_ms") => Value::Unknown,
+        ("call", "latency_ms") => auction
+            .latency_ms
+            .filter(|latency| latency.is_finite())
+            .map_or(Value::Unknown, Value::Number),
         _ => panic!("there is no field {name}"),
     }
 }
