@@ -338,17 +338,18 @@ mod tests {
         }
     }
 
-    fn failing(reason: &str) -> Option<Difference> {
-        Some(Difference {
+    fn failing(reason: &str) -> Difference {
+        Difference {
             change: Change::Verdict(Verdict::Pass, Verdict::Fail),
             effects: vec![rejected(reason, 0), rejected(reason, 1)],
-        })
+        }
     }
 
     fn counted(lines: &[u64]) -> Changes {
         let mut changes = Changes::new(2);
         for &line in lines {
-            changes.count(line, &format!("n{line}"), Verdict::Pass, failing("r"));
+            let difference = Some(failing("r"));
+            changes.count(line, &format!("n{line}"), Verdict::Pass, difference);
         }
         changes.count(100, "same", Verdict::Fail, None);
         changes
@@ -370,7 +371,7 @@ FAIL               0     2       0              0      0
 EFFECT    GATE  REASON  AUCTIONS  BIDS
 rejected  g     r              5    10
 
-EXAMPLE       LINE  NAME  BID  EFFECT    GATE  REASON
+EXAMPLE       LINE  NAME  BID  EFFECT    GATE  REASON  DETAIL
 PASS -> FAIL     1  n1    0/0  rejected  g     r
                           0/1  rejected  g     r
 PASS -> FAIL     2  n2    0/0  rejected  g     r

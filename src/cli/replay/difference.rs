@@ -252,8 +252,8 @@ mod tests {
         }
     }
 
-    fn told(before: Answer, after: Answer) -> Option<(Change, Vec<String>)> {
-        let difference = Difference::between(&before, &after)?;
+    fn told(before: &Answer, after: &Answer) -> Option<(Change, Vec<String>)> {
+        let difference = Difference::between(before, after)?;
         let effects = difference.effects.iter().map(|effect| {
             let Cause { kind, gate, reason } = &effect.cause;
             format!("{kind:?} {:?} {gate} {reason}", effect.bid)
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn the_same_answer_is_no_difference() {
         let same = || answer(reply(Verdict::Fail, &[(0, "g", "r")]));
-        assert_eq!(told(same(), same()), None);
+        assert_eq!(told(&same(), &same()), None);
     }
 
     #[test]
@@ -277,7 +277,7 @@ mod tests {
             "OtherReason Some((0, 1)) h c",
         ];
         let expected = (Change::Bids, effects.map(str::to_owned).to_vec());
-        assert_eq!(told(answer(before), answer(after)), Some(expected));
+        assert_eq!(told(&answer(before), &answer(after)), Some(expected));
     }
 
     #[test]
@@ -293,7 +293,7 @@ mod tests {
             vec!["NotJudged None tmaxGuard tmax_exhausted".to_owned()],
         );
         let before = answer(reply(Verdict::Pass, &[]));
-        assert_eq!(told(before, answer(after)), Some(expected));
+        assert_eq!(told(&before, &answer(after)), Some(expected));
     }
 
     #[test]
@@ -314,6 +314,6 @@ mod tests {
         };
         let expected = (Change::Warnings, vec!["Warned Some((0, 0)) g r".to_owned()]);
         let before = answer(reply(Verdict::Pass, &[]));
-        assert_eq!(told(before, after), Some(expected));
+        assert_eq!(told(&before, &after), Some(expected));
     }
 }
