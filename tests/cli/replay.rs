@@ -321,4 +321,20 @@ FAIL -> PASS 2 1 0/0 let through impidMatch impid_unknown 3
         assert_eq!(said.code(), 2);
         assert!(said.err.contains("wrong.yaml"), "{}", said.err);
     }
+
+    #[test]
+    fn what_the_readme_shows_of_two_policies_is_printed() {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let readme = fs::read_to_string(root.join("README.md")).unwrap();
+        let shown = readme
+            .split("```text\n")
+            .find(|block| block.contains("auctions change"));
+        let shown = shown.unwrap().split("```").next().unwrap();
+        let mut command = bidgate(&["replay", "examples/auction/traffic.ndjson"]);
+        command.args(["--against", "examples/config/rollout.yaml"]);
+        command.args(["--examples", "1"]).current_dir(root);
+        let said = Said::of(command);
+        assert_eq!((said.code(), said.err.as_str()), (1, ""));
+        assert_eq!(said.out, shown);
+    }
 }

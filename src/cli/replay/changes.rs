@@ -149,7 +149,7 @@ impl Changes {
             self.bids
         )?;
         if self.warnings > 0 {
-            writeln!(out, "{} more are only warned of", self.warnings)?;
+            writeln!(out, "{} more with warnings alone", self.warnings)?;
         }
         self.verdict_table().print_below(out, palette)?;
         self.cause_table().print_below(out, palette)?;

@@ -74,16 +74,22 @@ pub(super) type Place = (u32, u32);
 impl Difference {
     /// None when both policies say the same.
     pub(super) fn between(before: &Answer, after: &Answer) -> Option<Self> {
+        let (from, to) = (before.reply.verdict(), after.reply.verdict());
         let mut effects = rejections(&before.reply, &after.reply);
-        effects.extend(judgement(&before.reply, &after.reply));
-        let change = match (before.reply.verdict(), after.reply.verdict()) {
-            (from, to) if from != to => Some(Change::Verdict(from, to)),
-            _ if !effects.is_empty() => Some(Change::Bids),
-            _ => None,
+        if from != to {
+            effects.extend(no_judgement(&after.reply, Kind::NotJudged));
+        }
+        if from != to && effects.is_empty() {
+            effects.extend(no_judgement(&before.reply, Kind::Judged));
+        }
+        let decided = if from != to {
+            Some(Change::Verdict(from, to))
+        } else {
+            (!effects.is_empty()).then_some(Change::Bids)
         };
         effects.extend(warnings(before, after));
         effects.sort_by_key(|effect| (effect.cause.kind, effect.bid));
-        let change = change.or_else(|| (!effects.is_empty()).then_some(Change::Warnings))?;
+        let change = decided.or_else(|| (!effects.is_empty()).then_some(Change::Warnings))?;
         Some(Self { change, effects })
     }
 }
@@ -167,24 +173,14 @@ fn rejecting_gates(reply: &EvaluateResponse) -> BTreeSet<(&str, &str)> {
         .collect()
 }
 
-/// Why only one of the policies has judged the auction.
-fn judgement(before: &EvaluateResponse, after: &EvaluateResponse) -> Option<Effect> {
-    if before.verdict() == after.verdict() {
-        return None;
-    }
-    let effect = |kind, (gate, reason)| Effect::of_auction(kind, gate, reason);
-    why_not_judged(after)
-        .map(|why| effect(Kind::NotJudged, why))
-        .or_else(|| why_not_judged(before).map(|why| effect(Kind::Judged, why)))
-}
-
-/// Gate and reason; no gate when a payload cannot be read.
-fn why_not_judged(reply: &EvaluateResponse) -> Option<(&str, &str)> {
+/// Why a policy has not judged the auction, if it has not; without a gate when a payload cannot be read.
+fn no_judgement(reply: &EvaluateResponse, kind: Kind) -> Option<Effect> {
     if let Some(error) = &reply.error {
-        return Some(("", &error.code));
+        return Some(Effect::of_auction(kind, "", &error.code));
     }
     let guard = reply.gates.first()?;
-    (reply.verdict() == Verdict::NotEvaluated).then_some((&guard.name, &guard.reason))
+    (reply.verdict() == Verdict::NotEvaluated)
+        .then(|| Effect::of_auction(kind, &guard.name, &guard.reason))
 }
 
 /// What gates that only warn would reject after and did not warn of before.
