@@ -288,8 +288,13 @@ mod tests {
             Change::Verdict(Verdict::Pass, Verdict::NotEvaluated),
             vec!["NotJudged None tmaxGuard tmax_exhausted".to_owned()],
         );
-        let before = answer(reply(Verdict::Pass, &[]));
-        assert_eq!(told(&before, &answer(after)), Some(expected));
+        let (pass, after) = (answer(reply(Verdict::Pass, &[])), answer(after));
+        assert_eq!(told(&pass, &after), Some(expected));
+        let expected = (
+            Change::Verdict(Verdict::NotEvaluated, Verdict::Pass),
+            vec!["Judged None tmaxGuard tmax_exhausted".to_owned()],
+        );
+        assert_eq!(told(&after, &pass), Some(expected));
     }
 
     #[test]

@@ -115,3 +115,63 @@ fn collect(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use super::*;
+
+    /// Judges nothing and says on which line each pair stands.
+    struct Numbering;
+
+    impl Lane for Numbering {
+        fn pair(&mut self, line: u64, _: &Pair<'_>, out: &mut Vec<u8>) -> Result<(), CliError> {
+            out.extend_from_slice(format!("{line}\n").as_bytes());
+            Ok(())
+        }
+    }
+
+    struct Refusing;
+
+    impl Lane for Refusing {
+        fn pair(&mut self, _: u64, _: &Pair<'_>, _: &mut Vec<u8>) -> Result<(), CliError> {
+            Err(CliError::StdinTwice)
+        }
+    }
+
+    const LINE: &str = "{\"name\":\"n\",\"request\":{}}\n";
+
+    #[test]
+    fn results_come_in_the_order_of_the_file_by_any_number_of_lanes() {
+        let text = LINE.repeat(20_000);
+        for count in [1, 2, 7] {
+            let mut lanes: Vec<_> = std::iter::repeat_with(|| Numbering).take(count).collect();
+            let mut told = Vec::new();
+            let deliver = |done: Done| {
+                told.extend(done.out);
+                Ok(())
+            };
+            let read = run(&mut Lines::new(text.as_bytes()), &mut lanes, deliver);
+            read.unwrap().unwrap();
+            let expected: String = (1..=20_000).map(|line| format!("{line}\n")).collect();
+            assert_eq!(String::from_utf8(told).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_file_without_end_ends_with_those_who_take_its_results() {
+        let endless = || Lines::new(BufReader::new(io::repeat(b'\n')));
+        let gone = || CliError::Write(io::ErrorKind::BrokenPipe.into());
+        let ended = run(&mut endless(), &mut [Numbering, Numbering], |_| Err(gone()));
+        assert!(ended.is_err_and(|error| error.is_broken_pipe()));
+    }
+
+    #[test]
+    fn an_error_of_a_lane_ends_the_replay() {
+        let text = LINE.repeat(20_000);
+        let mut lines = Lines::new(text.as_bytes());
+        let ended = run(&mut lines, &mut [Refusing, Refusing], |_| Ok(()));
+        assert!(ended.is_err());
+    }
+}

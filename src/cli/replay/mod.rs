@@ -47,7 +47,7 @@ Exit code: 0 every line was judged, and with --against the same bids may go out;
 
 Examples:
   bidgate replay auctions.ndjson.zst
-  zcat auctions.ndjson.gz | bidgate replay - --json > verdicts.ndjson
+  bidgate replay - --json --jobs 2 < auctions.ndjson > verdicts.ndjson
   bidgate replay auctions.ndjson.gz --policy policy.yaml --against stricter.yaml";
 
 /// What `bidgate replay` is told.
@@ -66,7 +66,7 @@ pub struct ReplayArgs {
     /// Print one object a line: each reply as proto JSON with the name of its pair, or with --against each change
     #[arg(long)]
     json: bool,
-    /// Threads that judge [default: as many as there are cores]
+    /// Threads that judge, 1 for latencies that no other disturbs [default: as many as there are cores]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroU16>,
 }
