@@ -80,6 +80,24 @@ impl<S: Read + Write> RawCaller<S> {
         self.0.write_all(&bytes).unwrap();
     }
 
+    /// Opens these streams, in one write.
+    pub(crate) fn open_all(&mut self, streams: impl Iterator<Item = u32>) {
+        let open = |stream| {
+            let block = header_block("Evaluate", LOCALHOST);
+            frame(HEADERS, END_HEADERS, stream, &block)
+        };
+        let bytes: Vec<u8> = streams.flat_map(open).collect();
+        self.0.write_all(&bytes).unwrap();
+    }
+
+    /// Sends on all of these streams, in one write.
+    pub(crate) fn data_on_all(&mut self, streams: impl Iterator<Item = u32>, bytes: &[u8]) {
+        let frames: Vec<u8> = streams
+            .flat_map(|stream| frame(DATA, 0, stream, bytes))
+            .collect();
+        self.0.write_all(&frames).unwrap();
+    }
+
     /// True when the connection answers a ping, false when it says goodbye.
     pub(crate) fn is_alive(&mut self) -> bool {
         self.frame(PING, 0, 0, &[7; 8]);
