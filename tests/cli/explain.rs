@@ -105,10 +105,10 @@ fn what_cannot_be_judged_is_shown_at_its_place() {
 }
 
 #[test]
-fn the_explanation_in_the_readme_is_printed() {
+fn the_explanation_in_the_documentation_is_printed() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
-    let mut blocks = readme.split("```text\n").skip(1);
+    let page = std::fs::read_to_string(root.join("docs/policy.md")).unwrap();
+    let mut blocks = page.split("```text\n").skip(1);
     let shown = blocks.find(|block| block.starts_with("x   bidSanity"));
     let shown = shown.unwrap().split("```").next().unwrap();
     let file = |name: &str| {
