@@ -90,6 +90,15 @@ async fn a_message_that_does_not_arrive_loses_its_slot() {
     assert_eq!(server.metric("bidgate_connections_open"), 2);
 }
 
+#[tokio::test]
+async fn a_call_of_health_that_does_not_arrive_is_ended() {
+    let server = Running::start(settings());
+    let mut caller = RawCaller::connect(server.tcp(), &[]);
+    caller.open_at("/grpc.health.v1.Health/Check");
+    caller.data(HALF_A_MESSAGE);
+    caller.wait_for_head();
+}
+
 fn assert_closed(stream: &mut TcpStream) {
     match stream.read(&mut [0; 64]) {
         Ok(0) => {}
