@@ -23,11 +23,16 @@ pub struct Auction<'a> {
 pub(crate) struct Joins {
     /// Position of each bid's imp.
     imp_of_bid: Vec<Option<u32>>,
+    /// Positions of the imps that have an id, by id, then position. Filled where there are many for many bids.
+    imps_by_id: Vec<u32>,
     /// Positions of the deals that have an id, by id, then position. Filled where there are many.
     deals_by_id: Vec<u32>,
     many_deals: bool,
 }
 
+/// Pairs of imp and bid whose ids are compared one with another. Half a million, with ids of a kilobyte that only their
+/// ends tell apart, would take longer than a policy gives all its gates.
+const FEW_PAIRS: usize = 4096;
 /// Deals of one request that are looked through for each bid. With more, 1,000 bids on 50,000 deals would cost 50
 /// million comparisons.
 const FEW_DEALS: usize = 16;
@@ -42,23 +47,28 @@ impl<'a> Auction<'a> {
     ) -> Self {
         let Joins {
             imp_of_bid,
+            imps_by_id,
             deals_by_id,
             many_deals,
         } = joins;
         let bids = response.bids();
+        let many_imps = request.imps().len() * bids.len() > FEW_PAIRS;
+        if many_imps {
+            put_in_order(imps_by_id, request.imps().len(), |imp| {
+                id_of_imp(&request, imp)
+            });
+        }
+        let ordered = many_imps.then_some(imps_by_id.as_slice());
         imp_of_bid.clear();
         imp_of_bid.extend(
             bids.iter()
-                .map(|bid| position_of_imp(&request, &response, bid)),
+                .map(|bid| position_of_imp(&request, ordered, &response, bid)),
         );
-        deals_by_id.clear();
         *many_deals = request.all_deals().len() > FEW_DEALS;
         if *many_deals && bids.iter().any(|bid| bid.deal_id.is_some()) {
-            let with_id = (0..)
-                .zip(request.all_deals())
-                .filter(|(_, deal)| deal.id.is_some());
-            deals_by_id.extend(with_id.map(|(position, _)| position));
-            deals_by_id.sort_unstable_by_key(|&deal| (id_of_deal(&request, deal), deal));
+            put_in_order(deals_by_id, request.all_deals().len(), |deal| {
+                id_of_deal(&request, deal)
+            });
         }
         Self {
             call,
@@ -86,19 +96,48 @@ impl<'a> Auction<'a> {
     }
 }
 
-/// The first imp whose id is the bid's impid, exactly; an empty impid is none (spec: gates, impidMatch).
+/// The first imp whose id is the bid's impid, exactly; an empty impid is none (spec: gates, impidMatch). It is looked
+/// for among the imps that are `ordered` by id, where they are.
 fn position_of_imp(
     request: &BidRequestView<'_>,
+    ordered: Option<&[u32]>,
     response: &BidResponseView<'_>,
     bid: &Bid,
 ) -> Option<u32> {
     let impid = bid.impid.filter(|impid| !impid.is_empty())?;
     let impid = response.texts().bytes(impid);
+    if let Some(ordered) = ordered {
+        return first_of_id(ordered, 0, impid, |imp| id_of_imp(request, imp));
+    }
     let imp = request
         .imps()
         .iter()
         .position(|imp| imp.id.is_some_and(|id| request.texts().bytes(id) == impid))?;
     u32::try_from(imp).ok()
+}
+
+/// Leaves in `positions` those of the first `count` that have an id, by id, then position.
+fn put_in_order<'a>(positions: &mut Vec<u32>, count: usize, id: impl Fn(u32) -> Option<&'a [u8]>) {
+    positions.clear();
+    positions.extend((0..).take(count).filter(|&position| id(position).is_some()));
+    positions.sort_unstable_by_key(|&position| (id(position), position));
+}
+
+/// The first position from `start` on whose id is the `wanted` one. Positions are in the order of [`put_in_order`].
+fn first_of_id<'a>(
+    positions: &[u32],
+    start: u32,
+    wanted: &[u8],
+    id: impl Fn(u32) -> Option<&'a [u8]>,
+) -> Option<u32> {
+    let before = |&position: &u32| (id(position), position) < (Some(wanted), start);
+    let first = positions.get(positions.partition_point(before)).copied();
+    first.filter(|&position| id(position) == Some(wanted))
+}
+
+fn id_of_imp<'a>(request: &BidRequestView<'a>, imp: u32) -> Option<&'a [u8]> {
+    let id = request.imps().get(imp as usize)?.id?;
+    Some(request.texts().bytes(id))
 }
 
 fn id_of_deal<'a>(request: &BidRequestView<'a>, deal: u32) -> Option<&'a [u8]> {
@@ -138,19 +177,12 @@ impl<'a> JoinedBid<'a> {
         } = &self.auction;
         let dealid = response.texts().bytes(self.bid.deal_id?);
         let mut deals = request.positions_of_deals(self.imp?);
-        let named = |&deal: &u32| id_of_deal(request, deal) == Some(dealid);
+        let id = |deal| id_of_deal(request, deal);
         if joins.many_deals {
-            let wanted = (Some(dealid), deals.start);
-            let before = |&deal: &u32| (id_of_deal(request, deal), deal) < wanted;
-            let first = joins.deals_by_id.partition_point(before);
-            joins
-                .deals_by_id
-                .get(first)
-                .copied()
-                .filter(named)
+            first_of_id(&joins.deals_by_id, deals.start, dealid, id)
                 .filter(|deal| deals.contains(deal))
         } else {
-            deals.find(named)
+            deals.find(|&deal| id(deal) == Some(dealid))
         }
     }
 

@@ -67,12 +67,19 @@ mod tests {
             let policy = json!({ "gates": fact.gates });
             let mut case = Case::new(fact.request, fact.response, policy);
             case.timing.elapsed_us = fact.elapsed_us;
+            // Nothing is left of the auction before, whatever is read of this one.
+            filtered(&mut evaluator, &another_auction());
             let reply = filtered(&mut evaluator, &case);
             let left = String::from_utf8(reply.filtered_response.clone()).unwrap();
             assert_eq!(left, fact.filtered, "{}: {}", path.display(), fact.fact);
             facts += 1;
         }
         assert!(facts >= 30, "only {facts} facts");
+    }
+
+    fn another_auction() -> Case {
+        let response = r#"{"seatbid":[{"bid":[{"impid":"1"},{"impid":"9"}]}]}"#;
+        Case::new(one_imp(), response, json!({ "gates": impid_match() }))
     }
 
     #[test]

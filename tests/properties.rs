@@ -105,6 +105,32 @@ mod tests {
     }
 
     #[test]
+    fn imps_are_found_as_by_the_oracle_however_many_there_are() {
+        let ids = ["", "1", "01", "10", "2", "1", "\u{e9}"];
+        let imps: Vec<_> = (0..300)
+            .map(|imp| match imp % 9 {
+                8 => json!({ "bidfloor": 1 }),
+                7 => json!({ "id": imp.to_string(), "bidfloor": imp }),
+                id => json!({ "id": ids[id], "bidfloor": imp }),
+            })
+            .collect();
+        let others = [json!("9"), json!("7"), json!("295"), json!("300"), json!(1)];
+        let impids = ids.iter().map(|id| json!(id)).chain(others);
+        let bids: Vec<_> = impids
+            .map(|impid| json!({ "impid": impid, "price": 40 }))
+            .collect();
+        for count in [1, 13, 14, bids.len() * 30] {
+            let bids: Vec<_> = bids.iter().cycle().take(count).collect();
+            let policy = json!({ "fail_fast": false, "gates": [{ "name": "impidMatch" }, { "name": "bidSanity", "max_floor_multiple": 1 }] });
+            let request = json!({ "imp": imps }).to_string();
+            let response = json!({ "seatbid": [{ "bid": bids }] }).to_string();
+            let case = Case::new(request, response, policy);
+            let checked = Engine::new().check(&case);
+            checked.unwrap_or_else(|disagreement| panic!("{count} bids: {disagreement}"));
+        }
+    }
+
+    #[test]
     fn every_key_may_be_escaped() {
         let (request, response) = rich_auction();
         let plain = auction(&request, &response).expected();

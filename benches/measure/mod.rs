@@ -20,7 +20,7 @@ pub(crate) const AUCTIONS: usize = 64;
 /// What the traffic is made from.
 pub(crate) const SEED: u64 = 20_261_120;
 
-/// Bytes to encoded reply, in the memory of one worker, with all six gates of the default policy.
+/// Bytes to encoded reply, in the memory of one worker, as a rule with the six gates of the default policy.
 ///
 /// Gates do not fail fast: an auction with a rejected bid would be cheaper than one without.
 pub(crate) struct Judge {
@@ -34,7 +34,15 @@ impl Judge {
     /// # Panics
     /// When the policy does not compile.
     pub(crate) fn new() -> Self {
-        let policy = Policy::from_yaml("fail_fast: false", "bench");
+        Self::by("fail_fast: false")
+    }
+
+    /// By a policy of its own, in YAML.
+    ///
+    /// # Panics
+    /// When the policy does not compile.
+    pub(crate) fn by(policy: &str) -> Self {
+        let policy = Policy::from_yaml(policy, "bench");
         assert!(policy.is_ok(), "the policy of the benches compiles");
         Self {
             evaluator: Evaluator::new(Limits::default()),

@@ -28,7 +28,7 @@ pub(super) fn name(path: &Path) -> Box<str> {
 ///
 /// # Errors
 /// When the file cannot be opened.
-pub(super) fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), CliError> {
+pub(super) fn open(path: &Path) -> Result<(Box<dyn Read + Send>, Option<u64>), CliError> {
     if is_stdin(path) {
         return Ok((Box::new(io::stdin()), None));
     }

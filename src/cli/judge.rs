@@ -1,6 +1,7 @@
 //! The engine in this process, for commands that need no server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use prost::Message as _;
@@ -24,6 +25,11 @@ pub(super) struct PolicyArgs {
 }
 
 impl PolicyArgs {
+    /// The file that is named, if one is.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.policy.as_deref()
+    }
+
     /// The compiled policy, the default one without a file.
     ///
     /// # Errors
@@ -53,10 +59,27 @@ impl PolicyArgs {
 /// auction. How long each evaluation took is in the reply. Nor does `holdback`: the same auction gets the same answer.
 #[derive(Debug)]
 pub(super) struct Judge {
-    policy: Policy,
+    policy: Arc<Policy>,
     evaluator: Evaluator,
     ids: EvaluationIds,
     encoded: Vec<u8>,
+}
+
+/// A policy without what does not apply here.
+#[derive(Clone, Debug)]
+pub(super) struct OfflinePolicy(Arc<Policy>);
+
+impl From<Policy> for OfflinePolicy {
+    fn from(policy: Policy) -> Self {
+        Self(Arc::new(policy.offline()))
+    }
+}
+
+impl OfflinePolicy {
+    /// Digest of the policy.
+    pub(super) fn version(&self) -> &str {
+        self.0.version()
+    }
 }
 
 /// One judged auction, until the next is judged.
@@ -72,8 +95,16 @@ impl Judge {
     /// # Errors
     /// When the system has no randomness to give.
     pub(super) fn new(policy: Policy) -> Result<Self, CliError> {
+        Self::sharing(&OfflinePolicy::from(policy))
+    }
+
+    /// One of many judges who go by the same policy.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub(super) fn sharing(policy: &OfflinePolicy) -> Result<Self, CliError> {
         Ok(Self {
-            policy: policy.offline(),
+            policy: Arc::clone(&policy.0),
             evaluator: Evaluator::new(Limits::default()),
             ids: EvaluationIds::new(getrandom::u64().map_err(CliError::Random)?),
             encoded: Vec::new(),

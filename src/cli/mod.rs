@@ -13,7 +13,6 @@ mod error;
 mod input;
 mod judge;
 mod latency;
-mod pairs;
 mod table;
 mod tally;
 mod terminal;

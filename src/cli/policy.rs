@@ -66,14 +66,34 @@ pub fn run(
     }
 }
 
-/// The policy of a file: of a whole configuration, or bare. A bare policy has no key of a configuration.
+/// The policy of a file.
 pub(super) fn open(file: &Path) -> Result<Policy, Problems> {
-    let document = Document::open(file)?;
-    if document.has_key(config::is_root_key) {
-        let folder = file.parent().unwrap_or_else(|| Path::new(""));
-        Config::from_document(document, folder).map(|config| config.policy)
-    } else {
-        document.read(Policy::compile)
+    PolicyFile::open(file)?.compile()
+}
+
+/// A file with a policy, read once and compiled as often as needed: it may be a pipe.
+#[derive(Clone, Debug)]
+pub(super) struct PolicyFile {
+    document: Document,
+    folder: PathBuf,
+}
+
+impl PolicyFile {
+    pub(super) fn open(file: &Path) -> Result<Self, Problems> {
+        Ok(Self {
+            document: Document::open(file)?,
+            folder: file.parent().unwrap_or_else(|| Path::new("")).to_owned(),
+        })
+    }
+
+    /// The policy of a whole configuration, or a bare one, which has no key of a configuration.
+    pub(super) fn compile(&self) -> Result<Policy, Problems> {
+        let document = self.document.clone();
+        if document.has_key(config::is_root_key) {
+            Config::from_document(document, &self.folder).map(|config| config.policy)
+        } else {
+            document.read(Policy::compile)
+        }
     }
 }
 

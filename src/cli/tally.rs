@@ -28,7 +28,7 @@ pub(super) struct Tally {
     auctions: u64,
     verdicts: BTreeMap<Verdict, u64>,
     errors: BTreeMap<String, u64>,
-    /// In policy order.
+    /// In the order in which the file first has them, which is policy order unless overrides differ in their gates.
     gates: Vec<GateTally>,
     evaluation: Latencies,
 }
@@ -38,6 +38,8 @@ pub(super) struct Tally {
 struct GateTally {
     name: String,
     mode: GateMode,
+    /// Line of the first auction that it judged, and its position in the policy there.
+    first: (u64, usize),
     statuses: BTreeMap<GateStatus, u64>,
     reasons: BTreeMap<String, u64>,
 }
@@ -53,29 +55,54 @@ impl Tally {
         })
     }
 
-    pub(super) fn count(&mut self, reply: &EvaluateResponse, total_ns: u64) {
+    /// Counts the reply to the auction on a line.
+    pub(super) fn count(&mut self, line: u64, reply: &EvaluateResponse, total_ns: u64) {
         self.auctions += 1;
         *self.verdicts.entry(reply.verdict()).or_default() += 1;
         if let Some(error) = &reply.error {
             count_name(&mut self.errors, &error.code);
         }
-        for result in &reply.gates {
-            self.count_gate(result);
+        for (position, result) in reply.gates.iter().enumerate() {
+            let first = (line, position);
+            self.gate(&result.name, result.mode(), first, |gate| {
+                gate.count(result);
+            });
         }
         self.evaluation.record_ns(total_ns);
     }
 
-    fn count_gate(&mut self, result: &GateResult) {
-        if !self.gates.iter().any(|gate| gate.counts(result)) {
-            self.gates.push(GateTally {
-                name: result.name.clone(),
-                mode: result.mode(),
-                ..GateTally::default()
-            });
+    /// Takes over what `other` counted.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.auctions += other.auctions;
+        add_all(&mut self.verdicts, &other.verdicts);
+        add_all(&mut self.errors, &other.errors);
+        for gate in &other.gates {
+            self.gate(&gate.name, gate.mode, gate.first, |own| own.merge(gate));
         }
-        if let Some(gate) = self.gates.iter_mut().find(|gate| gate.counts(result)) {
-            gate.count(result);
+        self.gates.sort_by_key(|gate| gate.first);
+        self.evaluation.merge(&other.evaluation);
+    }
+
+    /// Has the counts of a gate changed, begun if there are none yet.
+    fn gate(
+        &mut self,
+        name: &str,
+        mode: GateMode,
+        first: (u64, usize),
+        change: impl FnOnce(&mut GateTally),
+    ) {
+        let is_it = |gate: &&mut GateTally| gate.name == name && gate.mode == mode;
+        if let Some(gate) = self.gates.iter_mut().find(is_it) {
+            return change(gate);
         }
+        let mut gate = GateTally {
+            name: name.to_owned(),
+            mode,
+            first,
+            ..GateTally::default()
+        };
+        change(&mut gate);
+        self.gates.push(gate);
     }
 
     /// Prints all counts.
@@ -172,15 +199,23 @@ impl Tally {
 }
 
 impl GateTally {
-    fn counts(&self, result: &GateResult) -> bool {
-        self.name == result.name && self.mode == result.mode()
-    }
-
     fn count(&mut self, result: &GateResult) {
         *self.statuses.entry(result.status()).or_default() += 1;
         if !result.reason.is_empty() {
             count_name(&mut self.reasons, &result.reason);
         }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.first = self.first.min(other.first);
+        add_all(&mut self.statuses, &other.statuses);
+        add_all(&mut self.reasons, &other.reasons);
+    }
+}
+
+fn add_all<K: Clone + Ord>(counts: &mut BTreeMap<K, u64>, more: &BTreeMap<K, u64>) {
+    for (key, count) in more {
+        *counts.entry(key.clone()).or_default() += count;
     }
 }
 
@@ -209,19 +244,39 @@ mod tests {
     }
 
     #[test]
-    fn gates_keep_the_order_of_the_policy() {
-        let gate = |name: &str| GateResult {
-            name: name.to_owned(),
-            reason: "no_bids".to_owned(),
+    fn merged_counts_are_in_the_order_of_the_file() {
+        let reply = |gates: &[&str]| EvaluateResponse {
+            gates: gates.iter().map(|&name| named(name)).collect(),
             ..Default::default()
         };
+        let (mut one, mut other) = (Tally::new().unwrap(), Tally::new().unwrap());
+        other.count(1, &reply(&["a", "b"]), 1);
+        one.count(2, &reply(&["c", "b"]), 1);
+        one.merge(&other);
+        let order = one.gates.iter().map(|gate| gate.name.as_str());
+        assert_eq!(order.collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!((one.auctions, one.gates[1].reasons["no_bids"]), (2, 2));
+    }
+
+    fn named(gate: &str) -> GateResult {
+        GateResult {
+            name: gate.to_owned(),
+            reason: "no_bids".to_owned(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn gates_keep_the_order_of_the_policy() {
         let reply = EvaluateResponse {
-            gates: vec![gate("tmaxGuard"), gate("impidMatch"), gate("adomainVerify")],
+            gates: ["tmaxGuard", "impidMatch", "adomainVerify"]
+                .map(named)
+                .to_vec(),
             ..Default::default()
         };
         let mut tally = Tally::new().unwrap();
-        tally.count(&reply, 10);
-        tally.count(&reply, 20);
+        tally.count(1, &reply, 10);
+        tally.count(2, &reply, 20);
         let counted: Vec<_> = tally
             .gates
             .iter()

@@ -102,6 +102,7 @@ impl Evaluator {
         let mut run = Run::new(call, rules, self.holdback.next(), clock, &mut self.outcomes);
         if let Some(exhausted) = run.guard(call, request.tmax_ms()) {
             // The bids are not looked at, not even to see whether there are any.
+            self.response.clear();
             return Ok(exhausted);
         }
 

@@ -25,9 +25,7 @@ impl Gate for Latency {
             return Judged::Skipped(Reason::LatencyUnknown);
         };
         if latency_ms > self.max_ms {
-            for bid in auction.bids() {
-                sheet.reject(&bid, Reason::LatencyExceeded, Detail::None);
-            }
+            sheet.reject_all(auction, Reason::LatencyExceeded, Detail::None);
         }
         Judged::Bids
     }

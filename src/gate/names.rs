@@ -62,14 +62,9 @@ impl Names {
         let name = name.as_bytes();
         let start = self.bytes.len();
         self.bytes.extend_from_slice(name);
-        let mut hash = HASH_START;
-        for (at, &byte) in name.iter().enumerate().rev() {
-            if byte == b'.' {
-                self.push(list, hash, start + at + 1);
-            }
-            hash = hashed(hash, byte);
+        for (at, hash) in line(name) {
+            self.push(list, hash, start + at);
         }
-        self.push(list, hash, start);
     }
 
     /// Ends the gathering: looking up begins.
@@ -104,21 +99,21 @@ impl Names {
         if name.len() > LISTED_NAME_BYTES {
             return None;
         }
-        let name = self.position(list, hash_of(name), name)?;
-        self.names.get(name)?.entry
+        self.entry_with(list, hash_of(name), name)
     }
 
-    /// An entry of `list` that is the domain `name` or above it.
+    /// The first entry of `list` that is the domain `name`, else the nearest above it.
     pub(super) fn entry_for_domain(&self, list: ListNumber, name: &[u8]) -> Option<Text> {
         let name = NormalName::of(name)?;
-        let mut below = Some(name.as_bytes());
-        std::iter::from_fn(|| {
-            let name = below?;
-            let dot = name.iter().position(|&byte| byte == b'.');
-            below = dot.and_then(|dot| name.get(dot + 1..));
-            Some(name)
-        })
-        .find_map(|name| self.entry(list, name))
+        let name = name.as_bytes();
+        line(name)
+            .filter_map(|(at, hash)| self.entry_with(list, hash, name.get(at..)?))
+            .last()
+    }
+
+    fn entry_with(&self, list: ListNumber, hash: u64, name: &[u8]) -> Option<Text> {
+        let name = self.position(list, hash, name)?;
+        self.names.get(name)?.entry
     }
 
     /// The name from `start` to the last byte gathered.
@@ -166,6 +161,21 @@ fn order(name: &Name, list: ListNumber, hash: u64, bytes: &[u8], all: &[u8]) -> 
 
 fn of<'b>(bytes: &'b [u8], name: &Name) -> &'b [u8] {
     bytes.get(name.start..name.end).unwrap_or_default()
+}
+
+/// Where each of the domains above `name` begins in it, the highest first, and at last `name` itself; each with its hash.
+fn line(name: &[u8]) -> impl Iterator<Item = (usize, u64)> {
+    let mut hash = HASH_START;
+    let bytes = name.iter().enumerate().rev();
+    bytes.filter_map(move |(at, &byte)| {
+        let behind = hash;
+        hash = hashed(hash, byte);
+        match (at, byte) {
+            (_, b'.') => Some((at + 1, behind)),
+            (0, _) => Some((0, hash)),
+            _ => None,
+        }
+    })
 }
 
 /// FNV-1a, from the last byte to the first, so that the hashes of a domain and of those above it are one pass.

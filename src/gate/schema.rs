@@ -73,13 +73,17 @@ impl ResponseSchema {
 fn reject(auction: &Auction<'_>, issues: &[Issue], sheet: &mut Sheet<'_>) {
     let json = Checked::new(auction.response.payload());
     let of_response = first_of_response(json, issues);
+    let of_response = of_response.map(|issue| (issue.breach, Detail::Place(issue.at)));
     let mut rest = issues;
     let mut bids = auction.bids();
     each_bid(json, |span| {
         before(&mut rest, span.start);
-        let own = before(&mut rest, span.end).first().copied();
-        if let (Some(bid), Some(issue)) = (bids.next(), own.or(of_response)) {
-            sheet.reject(&bid, reason(issue.breach), Detail::Place(issue.at));
+        let own = before(&mut rest, span.end).first();
+        let start = u32::try_from(span.start).unwrap_or(u32::MAX);
+        let own = own.map(|issue| (issue.breach, Detail::PlaceInBid(start, issue.at)));
+        let found = own.or(of_response);
+        if let (Some(bid), Some((breach, detail))) = (bids.next(), found) {
+            sheet.reject(&bid, reason(breach), detail);
         }
     });
 }

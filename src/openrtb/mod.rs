@@ -59,7 +59,7 @@ pub(crate) use fields::Wanted;
 pub use list::List;
 pub use offer::{DurationFloor, MediaType, Medium, Offer};
 pub use personal::{Personal, PersonalData};
-pub(crate) use pointer::write_pointer;
+pub(crate) use pointer::{write_pointer, write_pointer_within};
 pub(crate) use request::BidRequest;
 pub use request::{BidRequestView, Content, Deal, Floor, Imp};
 pub(crate) use response::BidResponse;

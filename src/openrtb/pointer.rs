@@ -6,9 +6,25 @@ use super::checked::{Checked, Kind, Next, Written};
 /// between characters. Walks the payload from its start: for what is told once.
 #[cold]
 pub(crate) fn write_pointer(payload: &[u8], at: u32, max: usize, out: &mut Vec<u8>) {
+    write_from(Checked::new(payload).root(), payload, at, max, out);
+}
+
+/// Appends what is behind the pointer to the value that begins at `value`, in the pointer to what it holds at `at`.
+/// Walks that value alone.
+#[cold]
+pub(crate) fn write_pointer_within(
+    value: u32,
+    payload: &[u8],
+    at: u32,
+    max: usize,
+    out: &mut Vec<u8>,
+) {
+    write_from(value as usize, payload, at, max, out);
+}
+
+fn write_from(mut value: usize, payload: &[u8], at: u32, max: usize, out: &mut Vec<u8>) {
     let (json, at) = (Checked::new(payload), at as usize);
     let end = out.len() + max;
-    let mut value = json.root();
     while value < at {
         let step = match json.kind(value) {
             Kind::Object => into_member(json, value, at, end, out),
@@ -94,10 +110,14 @@ fn push(character: char, end: usize, out: &mut Vec<u8>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::write_pointer;
+    use super::{write_pointer, write_pointer_within};
+
+    fn position(payload: &str, of: &str) -> u32 {
+        u32::try_from(payload.find(of).unwrap()).unwrap()
+    }
 
     fn pointer(payload: &str, at: &str, max: usize) -> String {
-        let at = u32::try_from(payload.find(at).unwrap()).unwrap();
+        let at = position(payload, at);
         let mut out = b"> ".to_vec();
         write_pointer(payload.as_bytes(), at, max, &mut out);
         String::from_utf8(out.split_off(2)).unwrap()
@@ -111,6 +131,17 @@ mod tests {
         assert_eq!(pointer(payload, "{\"b", 128), "/a/1");
         assert_eq!(pointer(payload, "\"here", 128), "/a/1/b~1~0/1");
         assert_eq!(pointer(payload, "5", 128), "/c/");
+    }
+
+    #[test]
+    fn a_pointer_goes_on_within_a_value() {
+        let payload = r#"{"a": [0, {"b": {"c": 1}}]}"#;
+        let mut out = b"/a/1".to_vec();
+        let (value, at) = (position(payload, "{\"b"), position(payload, "1}"));
+        write_pointer_within(value, payload.as_bytes(), at, 128, &mut out);
+        assert_eq!(out, b"/a/1/b/c");
+        write_pointer_within(value, payload.as_bytes(), value, 128, &mut out);
+        assert_eq!(out, b"/a/1/b/c", "the value itself");
     }
 
     #[test]

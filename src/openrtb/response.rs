@@ -121,6 +121,10 @@ impl BidResponse {
     /// Reads what is `wanted` of `payload`, in place of what was read before, and checks it to the last byte.
     /// An empty payload is a response without bids (spec: contract §1).
     pub(crate) fn read(&mut self, payload: &[u8], wanted: &Wanted, limits: &Limits) -> Read<()> {
+        self.clear();
+        if payload.is_empty() {
+            return Ok(());
+        }
         let Self {
             id,
             currency,
@@ -128,18 +132,9 @@ impl BidResponse {
             creatives,
             attributes,
             lists,
-            strings,
             memory,
+            ..
         } = self;
-        (*id, *currency) = (None, None);
-        bids.clear();
-        creatives.clear();
-        attributes.clear();
-        lists.clear();
-        strings.clear();
-        if payload.is_empty() {
-            return Ok(());
-        }
         let mut reading = Reading {
             id,
             currency,
@@ -167,11 +162,20 @@ impl BidResponse {
         read_payload_again(payload, limits.depth, memory, |reader| strings.read(reader))
     }
 
+    /// Forgets what was read, so that nobody takes it for the response of a call whose own is not read.
+    pub(crate) fn clear(&mut self) {
+        (self.id, self.currency) = (None, None);
+        self.bids.clear();
+        self.creatives.clear();
+        self.attributes.clear();
+        self.lists.clear();
+        self.strings.clear();
+    }
+
     /// What was read, with the payload it was read from.
     pub(crate) fn view<'a>(&'a self, payload: &'a [u8]) -> BidResponseView<'a> {
         BidResponseView {
             response: self,
-            payload,
             texts: Texts::new(payload, &self.memory.decoded),
         }
     }
@@ -311,7 +315,6 @@ fn price(reader: &mut Reader<'_>) -> Read<Price> {
 #[derive(Clone, Copy, Debug)]
 pub struct BidResponseView<'a> {
     response: &'a BidResponse,
-    payload: &'a [u8],
     texts: Texts<'a>,
 }
 
@@ -325,7 +328,7 @@ impl<'a> BidResponseView<'a> {
     /// The response as it was received; checked to the last byte.
     #[must_use]
     pub const fn payload(&self) -> &'a [u8] {
-        self.payload
+        self.texts.payload()
     }
 
     /// Every bid of every seatbid, in document order.

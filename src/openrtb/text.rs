@@ -72,6 +72,10 @@ impl<'a> Texts<'a> {
         Self { payload, decoded }
     }
 
+    pub(crate) const fn payload(&self) -> &'a [u8] {
+        self.payload
+    }
+
     /// The bytes of `text`, valid UTF-8. Empty for a text of another payload that is out of range here.
     #[must_use]
     #[inline]

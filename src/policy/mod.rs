@@ -85,6 +85,17 @@ impl Policy {
         self
     }
 
+    /// The same rules with what only warns enforced, to see what it would reject; None when nothing only warns.
+    #[must_use]
+    pub(crate) fn rehearsal(mut self) -> Option<Self> {
+        let mut warns = false;
+        for rules in self.overrides.all_mut().chain([&mut self.base]) {
+            warns |= rules.warns();
+            rules.rehearse();
+        }
+        warns.then_some(self)
+    }
+
     /// The names of the gates that judge calls without an override, in the order of a reply: `tmaxGuard` first, then
     /// in policy order.
     #[must_use]

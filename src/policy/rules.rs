@@ -87,6 +87,22 @@ impl RuleSet {
             rollout.holdback_percent = 0;
         }
     }
+
+    /// Whether a gate that judges bids only warns.
+    pub(super) fn warns(&self) -> bool {
+        let guard = usize::from(self.tmax_guard.is_some());
+        self.rollouts.iter().skip(guard).any(|rollout| rollout.warn)
+    }
+
+    /// Enforces every gate that judges bids and lets each have its word. What `tmaxGuard` rejects the others would not
+    /// see, so it stays as it is.
+    pub(super) fn rehearse(&mut self) {
+        self.fail_fast = false;
+        let guard = usize::from(self.tmax_guard.is_some());
+        for rollout in self.rollouts.iter_mut().skip(guard) {
+            rollout.warn = false;
+        }
+    }
 }
 
 /// The gates of a document that lists none, by key and name.

@@ -184,6 +184,9 @@ pub enum Detail {
     Field(&'static str),
     /// The value of the bid response that begins at this byte, to be named by its JSON pointer.
     Place(u32),
+    /// The same, where the value is the bid, which begins at the first of these bytes, or stands in it at the second: its
+    /// pointer is found from there.
+    PlaceInBid(u32, u32),
 }
 
 /// Which payload an error is about.

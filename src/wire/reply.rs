@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use crate::evaluate::{Evaluation, all_notes, primary};
 use crate::limits::{DETAIL_BYTES, ECHOED_ID_BYTES};
-use crate::openrtb::{Text, write_pointer};
+use crate::openrtb::{Bid, Text, write_pointer, write_pointer_within};
 use crate::policy::Policy;
 use crate::verdict::{
     Detail, ErrorCode, EvaluationError, Finding, GateMode, GateOutcome, GateStatus, Payload,
@@ -20,7 +20,7 @@ const VERSUS: &[u8] = b" vs ";
 impl Evaluation<'_> {
     /// Appends the reply, an encoded `bidgate.v1.EvaluateResponse`.
     pub fn encode(&self, id: EvaluationId, reply: &mut Vec<u8>) {
-        let mut message = Message { bytes: reply };
+        let mut message = Message::new(reply);
         message.id(1, id);
         message.string(2, self.call.agent_id.as_bytes());
         message.string(3, self.call.tool.as_bytes());
@@ -62,7 +62,7 @@ pub fn encode_refusal(
         byte_offset: 0,
         payload: None,
     };
-    let mut message = Message { bytes: reply };
+    let mut message = Message::new(reply);
     message.id(1, id);
     message.number(4, correlation_id);
     message.number(6, verdict_number(Verdict::Error));
@@ -75,9 +75,21 @@ pub fn encode_refusal(
 /// A message while it is written. Values that are the default of their type are left out, as proto3 has it.
 struct Message<'b> {
     bytes: &'b mut Vec<u8>,
+    named: Option<Named>,
 }
 
-impl Message<'_> {
+/// A place of the response with its pointer, kept because a problem of the whole response is told of every bid.
+struct Named {
+    at: u32,
+    pointer: [u8; DETAIL_BYTES],
+    len: usize,
+}
+
+impl<'b> Message<'b> {
+    const fn new(bytes: &'b mut Vec<u8>) -> Self {
+        Self { bytes, named: None }
+    }
+
     fn gate_result(&mut self, name: &str, outcome: &GateOutcome) {
         self.string(1, name.as_bytes());
         self.number(2, status_number(outcome.status));
@@ -101,7 +113,7 @@ impl Message<'_> {
         self.string(4, id(bid.impid));
         self.flag(5, all_notes(findings));
         for finding in findings {
-            self.message(6, |message| message.finding(evaluation, finding));
+            self.message(6, |message| message.finding(evaluation, bid, finding));
         }
         if let Some(primary) = primary(findings) {
             self.string(7, primary.reason.name().as_bytes());
@@ -109,11 +121,11 @@ impl Message<'_> {
         }
     }
 
-    fn finding(&mut self, evaluation: &Evaluation<'_>, finding: &Finding) {
+    fn finding(&mut self, evaluation: &Evaluation<'_>, bid: &Bid, finding: &Finding) {
         let gate = evaluation.gate_names().get(usize::from(finding.gate));
         self.string(1, gate.map_or(&[], |gate| gate.as_bytes()));
         self.string(2, finding.reason.name().as_bytes());
-        self.detail(3, evaluation, finding.detail);
+        self.detail(3, evaluation, bid, finding.detail);
         self.flag(6, finding.note);
         if !finding.note {
             self.codes([4, 5, 7, 8], finding.reason);
@@ -132,7 +144,7 @@ impl Message<'_> {
         }
     }
 
-    fn detail(&mut self, field: u8, evaluation: &Evaluation<'_>, detail: Detail) {
+    fn detail(&mut self, field: u8, evaluation: &Evaluation<'_>, bid: &Bid, detail: Detail) {
         let (request, response) = evaluation.texts();
         match detail {
             Detail::None => {}
@@ -148,14 +160,41 @@ impl Message<'_> {
                     .extend_from_slice(cut(request.bytes(other), QUOTED_BYTES));
             }),
             Detail::Place(at) => self.message(field, |message| {
-                let response = evaluation.call.bid_response;
-                write_pointer(response, at, DETAIL_BYTES, message.bytes);
+                message.pointer(evaluation.call.bid_response, at);
+            }),
+            Detail::PlaceInBid(bid_at, at) => self.message(field, |message| {
+                message.pointer_in_bid(evaluation.call.bid_response, bid, bid_at, at);
             }),
             Detail::Taxonomies(bid, list) => self.message(field, |message| {
                 // Writing to a vector cannot fail.
                 let _written = write!(message.bytes, "cattax {bid} vs {list}");
             }),
         }
+    }
+
+    fn pointer(&mut self, response: &[u8], at: u32) {
+        if let Some(named) = self.named.as_ref().filter(|named| named.at == at) {
+            let pointer = named.pointer.get(..named.len).unwrap_or_default();
+            return self.bytes.extend_from_slice(pointer);
+        }
+        let start = self.bytes.len();
+        write_pointer(response, at, DETAIL_BYTES, self.bytes);
+        let written = self.bytes.get(start..).unwrap_or_default();
+        let (mut pointer, len) = ([0; DETAIL_BYTES], written.len());
+        pointer
+            .iter_mut()
+            .zip(written)
+            .for_each(|(to, from)| *to = *from);
+        self.named = Some(Named { at, pointer, len });
+    }
+
+    fn pointer_in_bid(&mut self, response: &[u8], bid: &Bid, bid_at: u32, at: u32) {
+        let start = self.bytes.len();
+        let (seatbid, position) = (bid.seatbid_index, bid.bid_index);
+        // Writing to a vector cannot fail.
+        let _written = write!(self.bytes, "/seatbid/{seatbid}/bid/{position}");
+        let left = DETAIL_BYTES.saturating_sub(self.bytes.len() - start);
+        write_pointer_within(bid_at, response, at, left, self.bytes);
     }
 
     fn error(&mut self, error: &EvaluationError) {

@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod explain;
+mod replay;
 mod said;
 
 use std::fs;

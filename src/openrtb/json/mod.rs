@@ -202,22 +202,22 @@ impl<'p> Reader<'p> {
         let mut at = self.enter()?;
         let mut more = self.byte(at) != b']';
         while more {
-            let is_string = self.byte(at) == b'"';
-            let text = if is_string {
+            let entry = if self.byte(at) == b'"' {
                 let (start, end, escaped) = self.content(at)?;
                 at = end + 1;
-                if escaped {
-                    self.decode(start, end)
+                Some(if escaped {
+                    let text = self.decode(start, end);
+                    (text, self.texts().bytes(text))
                 } else {
-                    Text::of_payload(start, end)
-                }
+                    (Text::of_payload(start, end), self.slice(start, end))
+                })
             } else {
                 self.at = at;
                 self.check()?;
                 at = self.at;
-                Text::default()
+                None
             };
-            element(is_string.then(|| (text, self.texts().bytes(text))));
+            element(entry);
             (more, at) = self.another(at, b']', What::NoCommaOrBracket)?;
         }
         self.leave(at);

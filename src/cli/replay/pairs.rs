@@ -1,78 +1,19 @@
-//! Pairs of payloads, one JSON object a line.
+//! One line of recorded traffic: a pair of payloads, who it is from and how late it was.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::{self, BufRead, Read as _};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::lines::LINE_BYTES_MAX;
 use crate::evaluate::Call;
 use crate::wire::WireError;
-
-/// Bytes of a line. Pairs are some kilobytes, block lists and all; a longer line is no pair but another format.
-const LINE_BYTES_MAX: u64 = 64 << 20;
 
 /// Who produced a bid when the line does not say.
 const AGENT_ID: &str = "replay";
 
-/// The pairs of a file, one in memory at a time.
-#[derive(Debug)]
-pub(super) struct Pairs<R> {
-    source: R,
-    bytes: Vec<u8>,
-    line: u64,
-}
-
-impl<R: BufRead> Pairs<R> {
-    pub(super) const fn new(source: R) -> Self {
-        Self {
-            source,
-            bytes: Vec::new(),
-            line: 0,
-        }
-    }
-
-    /// Number of the line read last, from 1.
-    pub(super) const fn line(&self) -> u64 {
-        self.line
-    }
-
-    /// The next pair, or why the next line is none; blank lines are passed over.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub(super) fn next(&mut self) -> io::Result<Option<Result<Pair<'_>, LineProblem>>> {
-        loop {
-            match self.read_line()? {
-                Line::End => return Ok(None),
-                Line::TooLong => return Ok(Some(Err(LineProblem::TooLong))),
-                Line::Read if self.bytes.trim_ascii().is_empty() => {}
-                Line::Read => break,
-            }
-        }
-        Ok(Some(Pair::read(self.bytes.trim_ascii())))
-    }
-
-    fn read_line(&mut self) -> io::Result<Line> {
-        self.bytes.clear();
-        let mut bounded = self.source.by_ref().take(LINE_BYTES_MAX);
-        if bounded.read_until(b'\n', &mut self.bytes)? == 0 {
-            return Ok(Line::End);
-        }
-        self.line += 1;
-        let is_whole = self.bytes.ends_with(b"\n") || self.source.skip_until(b'\n')? == 0;
-        Ok(if is_whole { Line::Read } else { Line::TooLong })
-    }
-}
-
-enum Line {
-    Read,
-    TooLong,
-    End,
-}
-
-/// One line of the file. The payloads stay as they are written: what a parser would make of them is not what is judged.
+/// A line that can be judged. The payloads stay as they are written: what a parser would make of them is not what is judged.
 #[derive(Debug, Deserialize)]
 #[serde(expecting = "an object with name, request and response")]
 pub(super) struct Pair<'a> {
@@ -86,10 +27,20 @@ pub(super) struct Pair<'a> {
     agent_id: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     tool: Option<Cow<'a, str>>,
+    #[serde(default)]
+    elapsed_us: Option<u64>,
+    #[serde(default)]
+    tmax_ms: Option<u32>,
+    #[serde(default)]
+    latency_ms: Option<f64>,
 }
 
 impl<'a> Pair<'a> {
-    fn read(line: &'a [u8]) -> Result<Self, LineProblem> {
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// When it is no such object, or the RPC would refuse it.
+    pub(super) fn read(line: &'a [u8]) -> Result<Self, LineProblem> {
         let pair: Self = serde_json::from_slice(line).map_err(LineProblem::Json)?;
         pair.call().validate().map_err(LineProblem::Field)?;
         Ok(pair)
@@ -99,7 +50,8 @@ impl<'a> Pair<'a> {
         &self.name
     }
 
-    /// The call that is judged.
+    /// The call that is judged. A recorded `started_at_unix_us` is passed over: how long ago that is by the clock of
+    /// this machine says nothing about the auction. How late it was says `elapsed_us`.
     pub(super) fn call(&self) -> Call<'_> {
         Call {
             agent_id: self.agent_id.as_deref().unwrap_or(AGENT_ID),
@@ -108,6 +60,9 @@ impl<'a> Pair<'a> {
             bid_response: self
                 .response
                 .map_or(b"", |response| response.get().as_bytes()),
+            elapsed_us: self.elapsed_us,
+            tmax_ms: self.tmax_ms,
+            latency_ms: self.latency_ms,
             ..Call::default()
         }
     }
@@ -178,32 +133,20 @@ mod tests {
         assert_eq!(problem.to_string(), "agent_id must be 1 to 200 bytes");
     }
 
-    fn pairs(text: &str) -> Vec<(u64, Result<String, String>)> {
-        let mut pairs = Pairs::new(text.as_bytes());
-        let mut seen = Vec::new();
-        while let Some(pair) = pairs.next().unwrap() {
-            let told = pair
-                .map(|pair| pair.name().to_owned())
-                .map_err(|problem| problem.to_string());
-            seen.push((pairs.line(), told));
-        }
-        seen
+    #[test]
+    fn what_a_line_says_of_time_is_taken_but_for_when_it_began() {
+        let line = br#"{"name":"n","request":{},"elapsed_us":7,"tmax_ms":80,"latency_ms":1.5,"started_at_unix_us":1}"#;
+        let pair = Pair::read(line).unwrap();
+        let call = pair.call();
+        assert_eq!((call.elapsed_us, call.tmax_ms), (Some(7), Some(80)));
+        assert_eq!(call.latency_ms, Some(1.5));
+        assert_eq!(call.started_at_unix_us, None);
     }
 
     #[test]
-    fn lines_are_numbered_as_an_editor_does_and_the_last_needs_no_end() {
-        let text = "{\"name\":\"a\",\"request\":{}}\r\n\n  \n{\"name\":\"b\",\"request\":{}}";
-        assert_eq!(
-            pairs(text),
-            [(1, Ok("a".to_owned())), (4, Ok("b".to_owned()))]
-        );
-        assert_eq!(pairs(""), []);
-    }
-
-    #[test]
-    fn a_line_that_is_no_pair_is_told_and_the_next_is_read() {
-        let text = "{\"name\":\n{\"name\":\"b\",\"request\":{}}\n";
-        let problem = Err("column 8: is not JSON: EOF while parsing a value".to_owned());
-        assert_eq!(pairs(text), [(1, problem), (2, Ok("b".to_owned()))]);
+    fn a_line_that_is_no_object_is_told_with_its_column() {
+        let problem = Pair::read(br#"{"name":"#).err().unwrap();
+        let told = "column 8: is not JSON: EOF while parsing a value";
+        assert_eq!(problem.to_string(), told);
     }
 }
