@@ -71,7 +71,7 @@ overrides: [{tool: x, gates: [{name: bidSanity, rates: {usd: 3}}]}, {tool: y, ga
     #[test]
     fn the_overrides_of_the_readme_are_those_in_examples() {
         let sample = include_str!("../examples/config/overrides.yaml");
-        assert!(include_str!("../README.md").contains(&format!("```text\n{sample}```")));
+        assert!(include_str!("../docs/policy.md").contains(&format!("```yaml\n{sample}```")));
         let policy = Policy::from_yaml(sample, "sample").unwrap();
         let mut evaluator = Evaluator::new(Limits::default());
         let mut gates = |agent_id, tool| {

@@ -14,12 +14,12 @@ use super::verdict_table::{self, DETAIL_COLUMNS, ID_COLUMNS};
 use super::{Outcome, check};
 use crate::document::Effective;
 use crate::policy::Policy;
-use crate::proto::{BidResult, EvaluateResponse, Finding, GateResult, GateStatus};
+use crate::proto::{BidResult, EvaluateResponse, Finding, GateMode, GateResult, GateStatus};
 use crate::verdict::Reason;
 
 /// Shown below the help of this command.
 pub const EXAMPLES: &str = "\
-Options at their default are marked. The policy's timeout_ms does not apply.
+Options at their default are marked. The policy's timeout_ms and holdback do not apply.
 Exit code: 0 passed, 1 failed, 2 could not judge.
 
 Examples:
@@ -94,8 +94,11 @@ struct Choice<'r> {
 struct Decision<'r> {
     gate: &'r str,
     #[serde(skip)]
-    outcome: GateStatus,
+    tone: Tone,
+    #[serde(skip)]
+    mark: &'static str,
     status: &'static str,
+    mode: &'static str,
     reason: &'r str,
     because: String,
     options: Vec<Choice<'r>>,
@@ -156,11 +159,13 @@ impl<'r> Decision<'r> {
             .iter()
             .flat_map(|bid| bid.findings.iter().map(move |finding| (bid, finding)))
             .filter(of_gate);
-        let (_, _, status) = verdict_table::gate_status(gate.status());
+        let (tone, mark, status) = verdict_table::gate_status(gate);
         Self {
             gate: &gate.name,
-            outcome: gate.status(),
+            tone,
+            mark,
             status,
+            mode: verdict_table::mode_word(gate.mode()),
             reason: &gate.reason,
             because: because(gate, reply),
             options: gate_choices(&gate.name, policy),
@@ -171,15 +176,19 @@ impl<'r> Decision<'r> {
     }
 
     fn print(&self, out: &mut impl Write, palette: Palette) -> io::Result<()> {
-        let (tone, mark, status) = verdict_table::gate_status(self.outcome);
-        let mark = palette.paint(tone, &format!("{mark:3}"));
+        let mark = palette.paint(self.tone, &format!("{:3}", self.mark));
         let gate = palette.paint(Tone::Heading, self.gate);
-        let status = palette.paint(tone, status);
-        let reason = if self.reason.is_empty() { "" } else { ", " };
+        let status = palette.paint(self.tone, self.status);
+        let comma = if self.reason.is_empty() { "" } else { ", " };
+        let warns = if self.mode == ENFORCE {
+            String::new()
+        } else {
+            format!(" ({})", self.mode)
+        };
+        let (reason, because) = (self.reason, &self.because);
         writeln!(
             out,
-            "{mark} {gate} {status}{reason}{}: {}",
-            self.reason, self.because
+            "{mark} {gate} {status}{warns}{comma}{reason}: {because}"
         )?;
         print_choices(&self.options, INDENT, out, palette)?;
         self.findings
@@ -263,16 +272,22 @@ fn meaning(reason: &str) -> &'static str {
         .map_or("", |known| known.meaning())
 }
 
-/// The options of a gate in a policy, beside those of a policy that only names the gate.
+/// The options of a gate in a policy, beside those of a policy that only says what it must of the gate.
 fn gate_choices<'r>(gate: &str, policy: &'r Effective) -> Vec<Choice<'r>> {
-    let default = Policy::from_yaml(&format!("{GATES}: [{{{NAME}: {gate}}}]"), "default");
+    let Some(options) = gate_options(gate, policy) else {
+        return Vec::new();
+    };
+    let expression = if options.get("expression").is_some() {
+        ", expression: '!false'"
+    } else {
+        ""
+    };
+    let default = format!("{GATES}: [{{{NAME}: {gate}{expression}}}]");
+    let default = Policy::from_yaml(&default, "default");
     let default = default
         .as_ref()
         .ok()
         .and_then(|policy| gate_options(gate, policy.effective()));
-    let Some(options) = gate_options(gate, policy) else {
-        return Vec::new();
-    };
     let mut choices = choices(options, default.unwrap_or(options));
     let is_usual = |choice: &Choice<'_>| choice.default && ROLL_OUT.contains(&choice.option);
     choices.retain(|choice| choice.option != NAME && !is_usual(choice));
@@ -324,6 +339,8 @@ const OVERRIDES: &str = "overrides";
 /// Options of every gate, which are worth a line only where somebody set them.
 const ROLL_OUT: [&str; 2] = ["mode", "holdback"];
 const NAME: &str = "name";
+/// The mode of which nothing is said.
+const ENFORCE: &str = verdict_table::mode_word(GateMode::Enforce);
 const INDENT: &str = "      ";
 /// Characters of an option's value that are shown.
 const VALUE_COLUMNS: usize = 72;

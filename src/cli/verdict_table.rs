@@ -84,10 +84,7 @@ fn short_digest(version: &str) -> String {
 fn gates(results: &[GateResult]) -> Table<6> {
     let mut table = Table::new(["", "GATE", "MODE", "STATUS", "REASON", ">LATENCY us"]);
     for result in results {
-        let (mut tone, mut mark, status) = gate_status(result.status());
-        if result.passed && tone == Tone::Bad {
-            (tone, mark) = (Tone::Caution, "!");
-        }
+        let (tone, mark, status) = gate_status(result);
         table.push([
             Cell::toned(tone, mark),
             printable(&result.name, ID_COLUMNS).into(),
@@ -101,15 +98,21 @@ fn gates(results: &[GateResult]) -> Table<6> {
 }
 
 /// How a gate ended: a mark for the eye, and the word.
-pub(super) const fn gate_status(status: GateStatus) -> (Tone, &'static str, &'static str) {
-    match status {
-        GateStatus::Passed => (Tone::Good, "ok", "passed"),
-        GateStatus::Failed => (Tone::Bad, "x", "failed"),
-        GateStatus::Skipped => (Tone::Quiet, "-", "skipped"),
-        GateStatus::Aborted => (Tone::Quiet, ".", "aborted"),
-        GateStatus::TimedOut => (Tone::Bad, "x", "timed out"),
-        GateStatus::Unspecified => (Tone::Bad, "?", "unspecified"),
-    }
+pub(super) fn gate_status(result: &GateResult) -> (Tone, &'static str, &'static str) {
+    let failed = if result.passed {
+        (Tone::Caution, "!")
+    } else {
+        (Tone::Bad, "x")
+    };
+    let ((tone, mark), status) = match result.status() {
+        GateStatus::Passed => ((Tone::Good, "ok"), "passed"),
+        GateStatus::Failed => (failed, "failed"),
+        GateStatus::Skipped => ((Tone::Quiet, "-"), "skipped"),
+        GateStatus::Aborted => ((Tone::Quiet, "."), "aborted"),
+        GateStatus::TimedOut => (failed, "timed out"),
+        GateStatus::Unspecified => ((Tone::Bad, "?"), "unspecified"),
+    };
+    (tone, mark, status)
 }
 
 /// What the gate's findings do to the auction, in a word.

@@ -49,7 +49,7 @@ const SETTINGS: &[Setting] = &[
     text("policy_file", "FILE", "The policy, a YAML file; replaces any policy of the configuration file [default: none]"),
     single("policy.fail_fast", "BOOL", "Stop at the first failed gate [default: true]"),
     single("policy.timeout_ms", "MS", "Time budget of an evaluation, milliseconds [default: 15]"),
-    single("policy.gates", "GATES", "The gates in their order, such as '[{name: tmaxGuard}]' [default: all six]"),
+    single("policy.gates", "GATES", "The gates in their order, such as '[{name: tmaxGuard}]' [default: six]"),
     single("policy.overrides", "OVERRIDES", "What differs for some calls, such as '[{tool: x, fail_fast: false}]' [default: none]"),
     single("telemetry.sink", "SINK", "Where records of evaluations go: none [default: none]"),
     single("log.level", "LEVEL", "Least severe level logged: off, error, warn, info, debug or trace [default: info]"),

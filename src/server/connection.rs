@@ -114,6 +114,7 @@ fn http2() -> Builder {
     http2
         .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
         .max_pending_accept_reset_streams(MAX_CANCELLED_CALLS)
+        .max_concurrent_reset_streams(MAX_REFUSED_CALLS)
         .max_header_list_size(MAX_HEADER_LIST_BYTES)
         .max_frame_size(MAX_FRAME_BYTES)
         .initial_window_size(STREAM_WINDOW_BYTES)
@@ -129,6 +130,9 @@ const MAX_CONCURRENT_STREAMS: u32 = 1024;
 /// Calls cancelled before they were looked at. Callers cancel at their deadline, so a machine that stalls for some
 /// milliseconds finds all calls of that time cancelled; closing the connection on top would turn a hiccup into an outage.
 const MAX_CANCELLED_CALLS: usize = 1024;
+/// Calls refused before they had arrived, each remembered for a second. The rest of one that is forgotten looks like a
+/// mistake of the caller, and HTTP/2 forgives a connection 1024 mistakes in all its life: overload would end it.
+const MAX_REFUSED_CALLS: usize = 8 * 1024;
 /// gRPC metadata of this service is a few hundred bytes.
 const MAX_HEADER_LIST_BYTES: u32 = 8 * 1024;
 /// A message that comes in one frame is read where it was received. This holds all but the largest auctions.

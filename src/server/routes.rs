@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Frame;
 use tokio::task::spawn_local;
+use tokio::time::timeout;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
@@ -22,10 +23,12 @@ use super::drain::DrainWatch;
 use super::received::Received;
 use super::refusal::Refusal;
 use super::reply::{Responder, trailers};
+use super::unary::RECEIVE_TIMEOUT;
 use super::worker::Worker;
 use crate::proto::DESCRIPTOR_SET;
 
-/// Answers a call of one of these services, by a task of its own.
+/// Answers a call of one of these services, by a task of its own. The head of the answer needs no more than one message,
+/// and that has the time that all messages have.
 pub(super) fn answer(worker: &Rc<Worker>, request: Request<Received>, responder: Responder) {
     let Some(route) = worker.routes.find(request.uri().path()) else {
         return responder.status(Status::unimplemented("no such method"));
@@ -33,8 +36,10 @@ pub(super) fn answer(worker: &Rc<Worker>, request: Request<Received>, responder:
     let answer = route(request.map(Body::new));
     let drain = worker.drain.watch();
     drop(spawn_local(async {
-        let response = answer.await;
-        responder.response(response.map(|body| Routed { body, drain }));
+        match timeout(RECEIVE_TIMEOUT, answer).await {
+            Ok(response) => responder.response(response.map(|body| Routed { body, drain })),
+            Err(_elapsed) => responder.status(Refusal::Slow.status()),
+        }
     }));
 }
 

@@ -126,7 +126,10 @@ impl StreamReplies {
         if self.drain.poll(cx) {
             return self.end(judge, Refusal::Draining);
         }
-        if self.reader.is_partial()
+        // A part holds a slot by a deadline, and that runs only while the stream is polled: not until the caller has room
+        // for the replies that go first.
+        if judge.batch_bytes() == 0
+            && self.reader.is_partial()
             && let Err(refusal) = self.wait_for_the_rest(cx)
         {
             return self.end(judge, refusal);

@@ -55,6 +55,26 @@ x   bidSanity failed, price_above_floor_multiple: `price` is out of proportion t
 }
 
 #[test]
+fn a_gate_that_only_warns_says_so_and_a_required_option_has_no_default() {
+    let pair = Pair::new(REQUEST, RESPONSE);
+    let policy = "gates: [{name: responseId}, {name: cheap, expression: bid.price < 9.0}]";
+    let policy = pair.write("policy.yaml", policy);
+    let (request, response) = (pair.request(), pair.response());
+    let said = Said::of(bidgate(&[
+        "policy", "explain", &request, &response, "--policy", &policy,
+    ]));
+    for line in [
+        "!   responseId failed (warn), response_id_missing: ",
+        "      ! bid 0/0 ",
+        "x   cheap failed, expression_false: ",
+        "      expression  bid.price < 9.0\n",
+        "      reason      expression_false (default)\n",
+    ] {
+        assert!(said.out.contains(line), "{line} is not in\n{}", said.out);
+    }
+}
+
+#[test]
 fn the_explanation_is_also_one_json_object() {
     let said = explain(&Pair::new(REQUEST, RESPONSE), &["--json"]);
     assert_eq!(said.code(), 1, "{}", said.err);
@@ -62,6 +82,7 @@ fn the_explanation_is_also_one_json_object() {
     assert_eq!(explained["verdict"], "VERDICT_FAIL");
     let gate = &explained["gates"][1];
     assert_eq!(gate["gate"], "bidSanity");
+    assert_eq!(gate["mode"], "enforce");
     assert_eq!(
         gate["options"][0],
         serde_json::json!({ "option": "max_floor_multiple", "value": 100.0, "default": false })
@@ -84,10 +105,10 @@ fn what_cannot_be_judged_is_shown_at_its_place() {
 }
 
 #[test]
-fn the_explanation_in_the_readme_is_printed() {
+fn the_explanation_in_the_documentation_is_printed() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
-    let mut blocks = readme.split("```text\n").skip(1);
+    let page = std::fs::read_to_string(root.join("docs/policy.md")).unwrap();
+    let mut blocks = page.split("```text\n").skip(1);
     let shown = blocks.find(|block| block.starts_with("x   bidSanity"));
     let shown = shown.unwrap().split("```").next().unwrap();
     let file = |name: &str| {

@@ -323,10 +323,10 @@ FAIL -> PASS 2 1 0/0 let through impidMatch impid_unknown 3
     }
 
     #[test]
-    fn what_the_readme_shows_of_two_policies_is_printed() {
+    fn what_the_documentation_shows_of_two_policies_is_printed() {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let readme = fs::read_to_string(root.join("README.md")).unwrap();
-        let shown = readme
+        let page = fs::read_to_string(root.join("docs/policy.md")).unwrap();
+        let shown = page
             .split("```text\n")
             .find(|block| block.contains("auctions change"));
         let shown = shown.unwrap().split("```").next().unwrap();

@@ -1,4 +1,4 @@
-//! The README says what the code does: its tables, its samples and its commands.
+//! The README and the pages behind it say what the code does: their tables, samples and commands.
 #![cfg(test)]
 
 use std::collections::BTreeSet;
@@ -25,7 +25,9 @@ use serde_json::Value;
 
 mod page;
 
-use page::{between, blocks, code_words, column, readme, root, rows, unquoted};
+use page::{
+    PAGES, anchors, between, blocks, code_words, column, links, root, rows, text, unquoted,
+};
 
 mod tests {
     use super::*;
@@ -61,9 +63,7 @@ mod tests {
 
     #[test]
     fn the_sample_configuration_is_accepted_and_is_the_one_in_examples() {
-        let [yaml] = &blocks("yaml")[..] else {
-            panic!("not one YAML block")
-        };
+        let yaml = &blocks("yaml")[0];
         let document = Document::parse(yaml, "README.md").unwrap();
         Config::from_document(document, Path::new("")).unwrap();
         let sample = fs::read_to_string(root().join("examples/config/bidgate.yaml")).unwrap();
@@ -86,7 +86,7 @@ mod tests {
     fn the_reasons_are_those_there_are() {
         let of_gates = gates().into_iter().map(|row| row[2].clone());
         let named = code_words(&of_gates.collect::<Vec<_>>().join(" "));
-        let text = readme();
+        let text = text();
         let paragraph = |beginning: &str| {
             let behind = text.split(beginning).nth(1).unwrap();
             code_words(behind.split("\n\n").next().unwrap())
@@ -314,15 +314,20 @@ mod tests {
 
     #[test]
     fn every_link_leads_somewhere() {
-        for target in readme()
-            .split("](")
-            .skip(1)
-            .map(|rest| rest.split(')').next().unwrap().to_owned())
-        {
-            assert!(
-                target.starts_with("https://") || root().join(&target).exists(),
-                "{target}"
-            );
+        for page in PAGES {
+            let folder = Path::new(page).parent().unwrap();
+            for link in links(page) {
+                let (target, anchor) = link.split_once('#').unwrap_or((&link, ""));
+                let target = folder.join(target);
+                assert!(
+                    link.starts_with("https://") || root().join(&target).exists(),
+                    "{page}: {link}"
+                );
+                assert!(
+                    anchor.is_empty() || anchors(target.to_str().unwrap()).contains(&anchor.into()),
+                    "{page}: {link}"
+                );
+            }
         }
     }
 }

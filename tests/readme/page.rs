@@ -1,11 +1,11 @@
-//! The README as a page: its blocks and tables.
+//! The README and the pages behind it: their blocks, tables and links.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The fenced blocks of a language, in order, without their fences.
 pub(crate) fn blocks(language: &str) -> Vec<String> {
-    let text = readme();
+    let text = text();
     let mut blocks = Vec::new();
     for (position, part) in text.split("\n```").enumerate() {
         // Odd parts are within fences.
@@ -21,7 +21,7 @@ pub(crate) fn blocks(language: &str) -> Vec<String> {
 
 /// The rows of the table whose heading begins so, cell by cell.
 pub(crate) fn rows(heading: &str) -> Vec<Vec<String>> {
-    let text = readme();
+    let text = text();
     let lines = text
         .lines()
         .skip_while(|line| !line.starts_with(heading))
@@ -68,9 +68,44 @@ pub(crate) fn between(line: &str, mark: &str) -> String {
         .to_owned()
 }
 
-pub(crate) fn readme() -> String {
-    fs::read_to_string(root().join("README.md")).unwrap()
+/// All pages, one behind the other.
+pub(crate) fn text() -> String {
+    PAGES.map(read).join("\n")
 }
+
+pub(crate) fn read(page: &str) -> String {
+    fs::read_to_string(root().join(page)).unwrap()
+}
+
+/// The targets of a page's links.
+pub(crate) fn links(page: &str) -> Vec<String> {
+    read(page)
+        .split("](")
+        .skip(1)
+        .map(|rest| rest.split(')').next().unwrap().to_owned())
+        .collect()
+}
+
+/// What a link within the page says for each of its headings.
+pub(crate) fn anchors(page: &str) -> Vec<String> {
+    read(page)
+        .lines()
+        .filter(|line| line.starts_with('#'))
+        .map(|line| {
+            let heading = line.trim_start_matches('#').trim().to_lowercase();
+            let kept = heading.chars().filter(|c| c.is_alphanumeric() || *c == ' ');
+            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+        })
+        .collect()
+}
+
+/// The README, and the pages with what it leaves out.
+pub(crate) const PAGES: [&str; 4] = [
+    "README.md",
+    "docs/calls.md",
+    "docs/policy.md",
+    "docs/operation.md",
+];
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()

@@ -229,6 +229,22 @@ async fn a_caller_that_does_not_read_its_replies_is_not_read() {
 }
 
 #[tokio::test]
+async fn a_caller_that_does_not_read_its_replies_holds_no_slot() {
+    let server = Running::start(settings());
+    let no_window = [0, 4, 0, 0, 0, 0];
+    let mut caller = RawCaller::connect(server.tcp(), &no_window);
+    caller.open("EvaluateStream");
+    let mut one_and_a_half = framed(&request(1));
+    one_and_a_half.extend_from_slice(HALF_A_MESSAGE);
+    caller.data(&one_and_a_half);
+    server.wait_for("bidgate_evaluation_seconds_count", 1).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(server.metric("bidgate_in_flight"), 0);
+    caller.open_window(1 << 30);
+    server.wait_for("bidgate_in_flight", 1).await;
+}
+
+#[tokio::test]
 async fn a_caller_killed_in_a_stream_leaves_nothing() {
     let server = Running::start(settings());
     let mut caller = RawCaller::connect(server.tcp(), &[]);

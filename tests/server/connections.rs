@@ -20,6 +20,26 @@ async fn calls_cancelled_in_a_burst_do_not_cost_the_connection() {
 }
 
 #[tokio::test]
+async fn calls_shed_before_they_have_arrived_do_not_cost_the_connection() {
+    let server = Running::start(Settings {
+        max_in_flight: 1,
+        ..settings()
+    });
+    let mut holder = RawCaller::connect(server.tcp(), &[]);
+    holder.open("Evaluate");
+    holder.data(HALF_A_MESSAGE);
+    server.wait_for("bidgate_in_flight", 1).await;
+    let mut caller = RawCaller::connect(server.tcp(), &[]);
+    for shed in [1000, 2000] {
+        let streams = || (2 * shed - 1999..2 * shed).step_by(2);
+        caller.open_all(streams());
+        server.wait_for("bidgate_shed_total", u64::from(shed)).await;
+        caller.data_on_all(streams(), HALF_A_MESSAGE);
+        assert!(caller.is_alive());
+    }
+}
+
+#[tokio::test]
 async fn bytes_that_are_not_http2_are_cut_at_once() {
     let server = Running::start(settings());
     for garbage in [
@@ -68,6 +88,15 @@ async fn a_message_that_does_not_arrive_loses_its_slot() {
     server.wait_for("bidgate_in_flight", 2).await;
     server.wait_for("bidgate_in_flight", 0).await;
     assert_eq!(server.metric("bidgate_connections_open"), 2);
+}
+
+#[tokio::test]
+async fn a_call_of_health_that_does_not_arrive_is_ended() {
+    let server = Running::start(settings());
+    let mut caller = RawCaller::connect(server.tcp(), &[]);
+    caller.open_at("/grpc.health.v1.Health/Check");
+    caller.data(HALF_A_MESSAGE);
+    caller.wait_for_head();
 }
 
 fn assert_closed(stream: &mut TcpStream) {

@@ -42,7 +42,17 @@ impl<S: Read + Write> RawCaller<S> {
 
     /// Opens stream 1 on a method of the service.
     pub(crate) fn open(&mut self, method: &str) {
-        self.frame(HEADERS, END_HEADERS, 1, &header_block(method, LOCALHOST));
+        self.open_at(&format!("/bidgate.v1.BidGateService/{method}"));
+    }
+
+    /// Opens stream 1 on a method of any service.
+    pub(crate) fn open_at(&mut self, path: &str) {
+        self.frame(HEADERS, END_HEADERS, 1, &header_block(path, LOCALHOST));
+    }
+
+    /// Waits for a head on stream 1.
+    pub(crate) fn wait_for_head(&mut self) {
+        while !matches!(self.read_frame(), (HEADERS, 1, _)) {}
     }
 
     /// Sends a call on a stream, its authority as a field of HPACK. True when a message comes back, false when the
@@ -53,7 +63,7 @@ impl<S: Read + Write> RawCaller<S> {
         authority: &[u8],
         call: &EvaluateRequest,
     ) -> bool {
-        let block = header_block("Evaluate", authority);
+        let block = header_block(EVALUATE, authority);
         self.frame(HEADERS, END_HEADERS, stream, &block);
         self.frame(DATA, END_STREAM, stream, &framed(call));
         loop {
@@ -73,11 +83,29 @@ impl<S: Read + Write> RawCaller<S> {
                 HEADERS,
                 END_HEADERS,
                 stream,
-                &header_block("Evaluate", LOCALHOST),
+                &header_block(EVALUATE, LOCALHOST),
             ));
             bytes.extend(frame(RST_STREAM, 0, stream, &CANCEL.to_be_bytes()));
         }
         self.0.write_all(&bytes).unwrap();
+    }
+
+    /// Opens these streams, in one write.
+    pub(crate) fn open_all(&mut self, streams: impl Iterator<Item = u32>) {
+        let open = |stream| {
+            let block = header_block(EVALUATE, LOCALHOST);
+            frame(HEADERS, END_HEADERS, stream, &block)
+        };
+        let bytes: Vec<u8> = streams.flat_map(open).collect();
+        self.0.write_all(&bytes).unwrap();
+    }
+
+    /// Sends on all of these streams, in one write.
+    pub(crate) fn data_on_all(&mut self, streams: impl Iterator<Item = u32>, bytes: &[u8]) {
+        let frames: Vec<u8> = streams
+            .flat_map(|stream| frame(DATA, 0, stream, bytes))
+            .collect();
+        self.0.write_all(&frames).unwrap();
     }
 
     /// True when the connection answers a ping, false when it says goodbye.
@@ -135,13 +163,12 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The headers of a call, without compression but perhaps of its authority.
-fn header_block(method: &str, authority: &[u8]) -> Vec<u8> {
-    let path = format!("/bidgate.v1.BidGateService/{method}");
+fn header_block(path: &str, authority: &[u8]) -> Vec<u8> {
     let mut block = authority.to_vec();
     for (name, value) in [
         (":method", "POST"),
         (":scheme", "http"),
-        (":path", path.as_str()),
+        (":path", path),
         ("te", "trailers"),
         ("content-type", "application/grpc"),
     ] {
@@ -164,6 +191,8 @@ pub(crate) fn framed(request: &EvaluateRequest) -> Vec<u8> {
 
 /// The beginning of a message of 100 bytes.
 pub(crate) const HALF_A_MESSAGE: &[u8] = &[0, 0, 0, 0, 100, 1, 2, 3];
+
+const EVALUATE: &str = "/bidgate.v1.BidGateService/Evaluate";
 
 /// A field that names the host, without compression.
 const LOCALHOST: &[u8] = b"\x00\x0a:authority\x09localhost";
