@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn what_is_left_of_generated_auctions_passes() {
-        let count = check_all(generate::case().prop_map(lenient), 1500);
+        let count = check_all(generate::case().prop_map(lenient), 2500);
         assert!(count.cut > 10 && count.emptied > 100, "{count:?}");
     }
 

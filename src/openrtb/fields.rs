@@ -34,7 +34,6 @@ impl Fields {
     pub const SECURE: Self = Self(1 << 11);
     /// What `device` and `user` say about a person.
     pub const PERSONAL: Self = Self(1 << 12);
-
     /// Every string of the response.
     pub const STRINGS: Self = Self(1 << 13);
 

@@ -38,7 +38,8 @@ pub(super) enum Stop {
     Spent,
 }
 
-/// What is left of the work that one check may do. A step is a value seen by a schema, or 64 bytes passed over.
+/// What is left of the work that one check may do. A step is a value seen by a schema, 64 bytes
+/// passed over, or 16 bytes of a string or number that a rule is about.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Steps(pub(super) u32);
 

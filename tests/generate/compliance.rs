@@ -1,7 +1,9 @@
 //! What only exchange-compliance gates read of bid requests and bid responses.
 use super::payloads::{
     Optional, Value, array, currency, domain, field, flag, floor, list, numbers, object, texts,
+    typed,
 };
+use super::strings::any_string;
 
 pub(super) fn of_request() -> Vec<Optional> {
     vec![
@@ -48,7 +50,7 @@ pub(super) fn of_bid() -> Vec<Optional> {
     vec![
         field(0.8, "crid", texts(&["c1", "c1", "", " "])),
         field(0.7, "adm", markup()),
-        field(0.3, "nurl", texts(&["https://win.net", "", " "])),
+        field(0.3, "nurl", win_notice()),
         field(0.2, "adid", texts(&["314", "", "\t"])),
         field(0.6, "bundle", bundle()),
         field(
@@ -103,8 +105,9 @@ fn attributes() -> Value {
 }
 
 fn side() -> Value {
-    numbers(&[
-        "300", "250", "300.0", "320", "50", "728", "90", "3e2", "0", "-1", "300.5",
+    proptest::strategy::Strategy::boxed(proptest::prop_oneof![
+        9 => numbers(&["300", "250", "300.0", "320", "50", "728", "90", "3e2"]),
+        1 => numbers(&["0", "-1", "300.5"]),
     ])
 }
 
@@ -197,8 +200,16 @@ fn geo() -> Value {
     ])
 }
 
+fn win_notice() -> Value {
+    proptest::strategy::Strategy::boxed(proptest::prop_oneof![
+        3 => texts(&["https://win.net", "", " "]),
+        1 => typed(any_string()),
+    ])
+}
+
 fn markup() -> Value {
     proptest::strategy::Strategy::boxed(proptest::prop_oneof![
+        2 => typed(any_string()),
         2 => texts(WHOLE),
         2 => proptest::strategy::Strategy::prop_map(
             proptest::collection::vec(proptest::sample::select(PIECES), 1..8),

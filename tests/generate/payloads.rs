@@ -99,8 +99,6 @@ fn bid() -> Value {
             "qagmediarating",
             numbers(&["1", "2", "3", "2.0", "3e0", "0", "4", "2.5"]),
         ),
-        field(0.3, "adm", typed(any_string())),
-        field(0.2, "nurl", typed(any_string())),
         field(0.1, "ext", array(any_string(), 0..3)),
     ];
     bid.extend(compliance::of_bid());
@@ -384,7 +382,7 @@ fn spelling() -> impl Strategy<Value = Spelling> {
 }
 
 /// Now and then a value of another type.
-fn typed(value: Value) -> Value {
+pub(super) fn typed(value: Value) -> Value {
     prop_oneof![40 => value, 1 => anything()].boxed()
 }
 

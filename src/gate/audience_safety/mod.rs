@@ -1,14 +1,13 @@
 #![doc = include_str!("../../../docs/gates/audienceSafety.md")]
 
+mod keywords;
+mod unsafe_categories;
+
 use super::{Gate, Judged, Sheet};
 use crate::auction::{Auction, JoinedBid};
 use crate::document::Section;
 use crate::openrtb::{BidRequestView, CategoryTaxonomy, Content, TaxonomyTable, Text};
 use crate::verdict::{Detail, Reason};
-
-mod keywords;
-mod unsafe_categories;
-
 use keywords::Keywords;
 use unsafe_categories::UnsafeCategories;
 

@@ -1,14 +1,13 @@
 #![doc = include_str!("../../../docs/gates/content.md")]
 
+mod phrases;
+
 use super::strings::{Found, excerpt, judge_bids};
 use super::{Gate, Judged, Sheet};
 use crate::auction::{Auction, JoinedBid};
 use crate::document::Section;
 use crate::openrtb::{BidMember, Text, Texts};
 use crate::verdict::{Detail, Reason};
-
-mod phrases;
-
 use phrases::Phrases;
 
 /// The rule, compiled.

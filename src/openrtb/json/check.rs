@@ -18,6 +18,7 @@ impl Reader<'_> {
     pub(super) fn check(&mut self) -> Read<()> {
         match self.peek() {
             Some(b'"') => self.string().map(drop),
+            Some(b'{' | b'[') if self.stepping == Stepping::Balanced => self.check_strictly(),
             Some(b'{') => self.object(|_, key: Unread| match key {}).map(drop),
             Some(b'[') => self.array(Self::check).map(drop),
             Some(b'-' | b'0'..=b'9') => self.check_number(),
@@ -26,6 +27,15 @@ impl Reader<'_> {
             Some(b'n') => self.check_word(b"null"),
             _ => Err(self.fault(What::NotAValue)),
         }
+    }
+
+    /// Somebody asked for this value, and expected another type: balanced brackets are not enough.
+    #[cold]
+    fn check_strictly(&mut self) -> Read<()> {
+        self.stepping = Stepping::Strict;
+        let checked = self.check();
+        self.stepping = Stepping::Balanced;
+        checked
     }
 
     fn check_word(&mut self, word: &[u8]) -> Read<()> {
