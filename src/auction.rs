@@ -188,7 +188,7 @@ impl<'a> JoinedBid<'a> {
 
     /// What the imp offers beside its floor; none when no gate needs it.
     #[must_use]
-    pub(crate) fn offer(&self) -> Option<&'a Offer> {
+    pub fn offer(&self) -> Option<&'a Offer> {
         let imps = &self.auction.joins.imp_of_bid;
         let imp = imps.get(self.position as usize).copied().flatten()?;
         self.auction.request.offers().get(imp as usize)
@@ -196,25 +196,25 @@ impl<'a> JoinedBid<'a> {
 
     /// The creative; nothing is known of it when no gate needs it.
     #[must_use]
-    pub(crate) fn creative(&self) -> Creative {
+    pub fn creative(&self) -> Creative {
         self.auction.response.creative(self.position)
     }
 
     /// `bundle` of the advertised app, unless blank.
     #[must_use]
-    pub(crate) fn bundle(&self) -> Option<Text> {
+    pub fn bundle(&self) -> Option<Text> {
         self.auction.response.filled(self.creative().bundle)
     }
 
     /// `seat` of the seatbid, unless blank.
     #[must_use]
-    pub(crate) fn seat(&self) -> Option<Text> {
+    pub fn seat(&self) -> Option<Text> {
         self.auction.response.filled(self.creative().seat)
     }
 
     /// Every string of the bid, in document order.
     #[must_use]
-    pub(crate) fn strings(&self) -> &'a [BidString] {
+    pub fn strings(&self) -> &'a [BidString] {
         self.auction.response.strings_of_bid(self.position)
     }
 

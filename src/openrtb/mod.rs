@@ -65,5 +65,5 @@ pub use request::{BidRequestView, Content, Deal, Floor, Imp};
 pub(crate) use response::BidResponse;
 pub use response::{Bid, BidResponseView, Price};
 pub(crate) use splice::Splicer;
-pub(crate) use strings::{BidMember, BidString};
+pub use strings::{BidMember, BidString};
 pub use text::{Text, Texts};

@@ -22,17 +22,18 @@ pub(crate) struct Strings {
 
 /// A string at any depth of a bid.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct BidString {
+pub struct BidString {
     /// Position of the bid among all bids of the response.
     bid: u32,
     /// The member of the bid that it is, or in which it stands.
-    pub(crate) member: BidMember,
-    pub(crate) text: Text,
+    pub member: BidMember,
+    /// The string.
+    pub text: Text,
 }
 
 /// A member of a bid, as far as strings are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BidMember {
+pub enum BidMember {
     /// `adm`.
     Markup,
     /// `nurl`.
