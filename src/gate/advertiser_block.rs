@@ -1,6 +1,6 @@
 #![doc = include_str!("../../docs/gates/advertiserBlock.md")]
 
-use super::names::{ListNumber, Names};
+use super::names::{ListNumber, Names, labels_at_most};
 use super::{Gate, Judged, Sheet};
 use crate::auction::{Auction, JoinedBid};
 use crate::document::Section;
@@ -73,10 +73,11 @@ const fn of_deal(position: u32) -> ListNumber {
 fn look_up(auction: &Auction<'_>, names: &mut Names) {
     names.clear();
     let (bids, request) = (auction.response.texts(), auction.request);
+    let labels = labels_listed(auction);
     for bid in auction.bids() {
         for list in std::iter::once(BLOCKED).chain(list_of_deal(auction, &bid)) {
             for &domain in bid.advertiser_domains() {
-                names.add_domain(list, bids.bytes(domain));
+                names.add_domain(list, bids.bytes(domain), labels);
             }
         }
     }
@@ -89,6 +90,17 @@ fn look_up(auction: &Auction<'_>, names: &mut Names) {
             names.find_domain(list, request.texts().bytes(entry), entry);
         }
     }
+}
+
+/// Labels of the longest entry: what has more is on no list. A hundred one-letter labels are a name, too, and there may
+/// be thousands of them.
+fn labels_listed(auction: &Auction<'_>) -> usize {
+    let request = auction.request;
+    let allowed = request.all_deals().iter();
+    let allowed = allowed.flat_map(|deal| request.allowed_advertisers(deal));
+    let entries = request.blocked_advertisers().iter().chain(allowed);
+    let labels = entries.map(|&entry| labels_at_most(request.texts().bytes(entry)));
+    labels.max().unwrap_or(0)
 }
 
 fn offence(

@@ -54,15 +54,16 @@ impl Names {
         self.push(list, hash_of(name), start);
     }
 
-    /// Gathers a domain name and all above it, which are looked for on `list`. What is no name is not looked for.
-    pub(super) fn add_domain(&mut self, list: ListNumber, name: &[u8]) {
+    /// Gathers a domain name and all above it of at most so many `labels`, which are looked for on `list`. What is no
+    /// name is not looked for.
+    pub(super) fn add_domain(&mut self, list: ListNumber, name: &[u8], labels: usize) {
         let Some(name) = NormalName::of(name) else {
             return;
         };
         let name = name.as_bytes();
         let start = self.bytes.len();
         self.bytes.extend_from_slice(name);
-        for (at, hash) in line(name) {
+        for (at, hash) in line(name).take(labels) {
             self.push(list, hash, start + at);
         }
     }
@@ -159,6 +160,16 @@ fn order(name: &Name, list: ListNumber, hash: u64, bytes: &[u8], all: &[u8]) -> 
         .then_with(|| of(all, name).cmp(bytes))
 }
 
+/// Labels that a domain name has at most, however it is written.
+pub(super) fn labels_at_most(written: &[u8]) -> usize {
+    if written.is_ascii() {
+        1 + written.iter().filter(|&&byte| byte == b'.').count()
+    } else {
+        // Other characters become dots, too.
+        written.len()
+    }
+}
+
 fn of<'b>(bytes: &'b [u8], name: &Name) -> &'b [u8] {
     bytes.get(name.start..name.end).unwrap_or_default()
 }
@@ -208,8 +219,8 @@ mod tests {
     #[test]
     fn a_domain_stands_on_a_list_with_all_below_it() {
         let mut names = Names::default();
-        names.add_domain(1, b"Shop.Ford.com.");
-        names.add_domain(1, b"m\xc3\xbcnchen.de");
+        names.add_domain(1, b"Shop.Ford.com.", 3);
+        names.add_domain(1, b"m\xc3\xbcnchen.de", 2);
         names.settle();
         let entry = Text::of_payload(0, 1);
         for other in ["hop.ford.com", "notford.com", "a.shop.ford.com", "co", ""] {

@@ -233,7 +233,7 @@ impl<'r> Compiling<'r> {
         let gate = Expression::compile(options);
         if let (Some(name), Some(gate)) = (name, gate) {
             self.listed.push(Arc::clone(&name));
-            self.add(name, rollout, gate.reads(), Box::new(gate));
+            self.add(name, rollout, Fields::NONE, Box::new(gate));
         }
     }
 

@@ -17,7 +17,6 @@ use super::{Gate, Judged, Sheet};
 use crate::auction::{Auction, JoinedBid};
 use crate::document::Section;
 use crate::limits::EXPRESSION_STEPS_MAX;
-use crate::openrtb::Fields;
 use crate::verdict::{Detail, Reason};
 use field::Subject;
 use mistake::Mistake;
@@ -52,11 +51,6 @@ impl Expression {
                 None
             }
         }
-    }
-
-    /// What it reads beside what is always read.
-    pub(crate) const fn reads(&self) -> Fields {
-        Fields::NONE
     }
 
     /// Why the bid may not go out, if so.
