@@ -71,23 +71,9 @@ mod tests {
     }
 
     #[test]
-    fn every_gate_that_checks_exchange_compliance_is_described_by_at_least_eight_facts() {
+    fn every_gate_there_is_is_described_by_at_least_eight_facts() {
         let fixtures = fixture::all();
-        for gate in [
-            "responseId",
-            "currencyAllowed",
-            "advertiserBlock",
-            "attributeBlock",
-            "appBlock",
-            "dealMatch",
-            "floorCompliance",
-            "seatMatch",
-            "creativeIdentity",
-            "mediaMatch",
-            "secureMarkup",
-            "duplicateBid",
-            "coppaLeak",
-        ] {
+        for gate in bidgate::policy::Policy::known_gates() {
             let facts = fixtures
                 .iter()
                 .filter(|fixture| fixture.folder == gate)

@@ -1,11 +1,9 @@
 //! Modes, held-back evaluations and overrides, through the public doors of the engine.
 #![cfg(test)]
 
-use std::time::Duration;
-
 use bidgate::evaluate::{Call, Clock, Evaluator};
 use bidgate::limits::{Limits, OVERRIDES_MAX};
-use bidgate::metrics::{Metrics, PolicyGauges, ServerGauges};
+use bidgate::metrics::{Metrics, ServerGauges};
 use bidgate::policy::Policy;
 use bidgate::verdict::{GateMode, Verdict};
 
@@ -174,18 +172,7 @@ overrides: [{tool: x, gates: [{name: bidSanity, rates: {usd: 3}}]}, {tool: y, ga
             };
             recorders[0].observe(&evaluator.evaluate(&call, &policy, &StillClock));
         }
-        let page = metrics.render(&ServerGauges {
-            in_flight: 0,
-            connections_open: 0,
-            connections_refused: 0,
-            policy: PolicyGauges {
-                version: "",
-                age: Duration::ZERO,
-                reloads: 0,
-                refusals: 0,
-                file_accepted: true,
-            },
-        });
+        let page = metrics.render(&ServerGauges::default());
         let counted: Vec<_> = page
             .lines()
             .filter_map(|line| line.strip_prefix("bidgate_gate_outcomes_total"))

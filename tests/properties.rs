@@ -18,6 +18,7 @@ mod tests {
     use std::cell::RefCell;
     use std::collections::BTreeSet;
 
+    use bidgate::policy::Policy;
     use bidgate::verdict::Reason;
     use proptest::strategy::{Strategy as _, ValueTree as _};
     use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
@@ -355,23 +356,8 @@ mod tests {
     }
 
     fn every_gate() -> Value {
-        let names = [
-            "impidMatch",
-            "responseId",
-            "currencyAllowed",
-            "advertiserBlock",
-            "attributeBlock",
-            "appBlock",
-            "dealMatch",
-            "floorCompliance",
-            "seatMatch",
-            "creativeIdentity",
-            "mediaMatch",
-            "secureMarkup",
-            "duplicateBid",
-            "coppaLeak",
-        ];
-        let gates: Value = names.iter().map(|name| json!({ "name": name })).collect();
+        let gates = Policy::known_gates().map(|name| json!({ "name": name, "mode": "enforce" }));
+        let gates: Value = gates.collect();
         json!({ "fail_fast": false, "gates": gates })
     }
 

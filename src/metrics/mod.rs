@@ -63,7 +63,7 @@ const CUSTOM_GATE: &str = "custom";
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What the server knows and no worker counts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct ServerGauges<'a> {
     /// Calls and stream messages held now.
     pub in_flight: usize,
@@ -76,7 +76,7 @@ pub struct ServerGauges<'a> {
 }
 
 /// What the server knows of its policy.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct PolicyGauges<'a> {
     /// Digest.
     pub version: &'a str,

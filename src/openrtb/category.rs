@@ -236,7 +236,7 @@ fn content_1_numbers(id: &[u8]) -> Option<(u64, Option<u64>)> {
 fn number(digits: &[u8]) -> Option<u64> {
     let zeros = digits.iter().take_while(|&&byte| byte == b'0').count();
     let (_, counting) = digits.split_at_checked(zeros)?;
-    if digits.is_empty() || counting.len() > DIGITS_MAX {
+    if digits.is_empty() || counting.len() > DIGITS_MAX as usize {
         return None;
     }
     counting.iter().try_fold(0, |number, &byte| {
@@ -246,8 +246,8 @@ fn number(digits: &[u8]) -> Option<u64> {
 }
 
 /// Numbers of so many digits fit their bits of a key.
-const DIGITS_MAX: usize = 7;
-const _: () = assert!(10_u64.pow(7) < 1 << NUMBER_BITS && DIGITS_MAX == 7);
+const DIGITS_MAX: u32 = 7;
+const _: () = assert!(10_u64.pow(DIGITS_MAX) < 1 << NUMBER_BITS);
 
 impl TaxonomyTable {
     /// Every table.

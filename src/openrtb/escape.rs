@@ -14,7 +14,7 @@ pub(super) fn unescape(text: &[u8]) -> (char, usize) {
     (character, 2)
 }
 
-/// `\uXXXX`, or two of them that are a surrogate pair.
+/// `\u` with four digits, or two of them that are a surrogate pair.
 fn unescape_unicode(text: &[u8]) -> (char, usize) {
     let units = [hex(text, 2), hex(text, 8)].map(Option::unwrap_or_default);
     match char::decode_utf16(units).next() {

@@ -108,13 +108,14 @@ impl RuleSet {
 /// The gates of a document that lists none, by key and name.
 pub(super) fn default_gates() -> Vec<(&'static str, &'static str)> {
     std::iter::once(TmaxGuard::NAME)
-        .chain(default_rows().map(|row| row.name))
+        .chain(
+            GATES
+                .iter()
+                .filter(|row| row.by_default)
+                .map(|row| row.name),
+        )
         .map(|name| (GATE_LIST.name, name))
         .collect()
-}
-
-fn default_rows() -> impl Iterator<Item = &'static Row> {
-    GATES.iter().filter(|row| row.by_default)
 }
 
 /// On which evaluations a gate is enforced; on the others it warns.

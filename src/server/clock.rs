@@ -6,10 +6,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::evaluate::Clock;
 
 /// Counts the processor's ticks where they are steady, and asks the system where they are not. An evaluation reads it
-/// once a gate, and half of these readings would cost as much as the gate.
+/// some ten times, for every gate has its latency; `benches/README.md` has what that costs either way.
 static TICKS: LazyLock<quanta::Clock> = LazyLock::new(quanta::Clock::new);
 
-/// Finds out how long a tick is, which takes some 10 ms: before the first call, not with it.
+/// Finds out how long a tick is, which takes some milliseconds: before the first call, not with it.
 pub(super) fn calibrate() {
     LazyLock::force(&TICKS);
 }

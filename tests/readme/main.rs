@@ -13,7 +13,7 @@ use bidgate::cli::Cli;
 use bidgate::config::{Config, Listen, ServeArgs};
 use bidgate::document::Document;
 use bidgate::limits::Limits;
-use bidgate::metrics::{Metrics, PolicyGauges, ServerGauges};
+use bidgate::metrics::{Metrics, ServerGauges};
 use bidgate::policy::Policy;
 use bidgate::proto::bid_gate_service_client::BidGateServiceClient;
 use bidgate::proto::{DESCRIPTOR_SET, EvaluateRequest, EvaluateResponse};
@@ -204,18 +204,7 @@ mod tests {
     #[test]
     fn the_metrics_are_those_of_the_page() {
         let (metrics, _recorders) = Metrics::new(1);
-        let gauges = ServerGauges {
-            in_flight: 0,
-            connections_open: 0,
-            connections_refused: 0,
-            policy: PolicyGauges {
-                version: "",
-                age: Duration::ZERO,
-                reloads: 0,
-                refusals: 0,
-                file_accepted: true,
-            },
-        };
+        let gauges = ServerGauges::default();
         let page = metrics.render(&gauges);
         let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
         let told = rows("| metric |")
