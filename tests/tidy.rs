@@ -22,7 +22,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("evaluate", &["limits", "call", "openrtb", "verdict", "auction", "gate", "policy"]),
     // Around it: bytes, counters and settings.
     ("wire",     &["limits", "call", "openrtb", "verdict", "policy", "evaluate"]),
-    ("metrics",  &["verdict", "policy", "evaluate"]),
+    ("callers",  &["limits"]),
+    ("metrics",  &["callers", "verdict", "policy", "evaluate"]),
     ("config",   &["limits", "document", "policy"]),
     ("proto",    &[]),
     ("reply_json", &["proto"]),
