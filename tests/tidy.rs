@@ -51,7 +51,16 @@ const ENGINE: &[&str] = &[
 ];
 
 /// Parts of an evaluation through which a payload can be reached. Metrics sees the rest.
-const PAYLOAD: &[&str] = &[".call", ".texts(", ".bids(", ".findings", "Detail"];
+const PAYLOAD: &[&str] = &[
+    ".call.",
+    ".call)",
+    ".call;",
+    ".call,",
+    ".texts(",
+    ".bids(",
+    ".findings",
+    "Detail",
+];
 
 /// In pieces, so that this file may be read by its own test.
 const BANNED: &[&str] = &[
