@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use super::catalog::{self, EVALUATION_BUCKETS, Family};
 use super::cells::{Cells, Counter};
-use super::{PolicyGauges, ServerGauges, process};
+use super::{Metrics, PolicyGauges, ServerGauges, process};
+use crate::callers::CallerId;
+use crate::policy::GateSlot;
 use crate::verdict::{GateMode, GateStatus, Reason, Verdict};
 
 /// Writes every family.
-pub(super) fn render(gates: &[&str], workers: &[Arc<Cells>], server: &ServerGauges<'_>) -> String {
+pub(super) fn render(metrics: &Metrics, server: &ServerGauges<'_>) -> String {
+    let workers = &metrics.workers;
     let mut page = Page(String::with_capacity(16 * 1024));
-    page.evaluations(workers);
-    page.gate_outcomes(gates, workers);
+    page.evaluations(metrics);
+    page.gate_outcomes(&metrics.gates, workers);
     page.evaluation_seconds(workers);
     page.single(catalog::IN_FLIGHT, server.in_flight);
     page.refusals(workers);
@@ -27,10 +30,13 @@ pub(super) fn render(gates: &[&str], workers: &[Arc<Cells>], server: &ServerGaug
 struct Page(String);
 
 impl Page {
-    fn evaluations(&mut self, workers: &[Arc<Cells>]) {
+    fn evaluations(&mut self, metrics: &Metrics) {
         let family = self.family(catalog::EVALUATIONS);
         for verdict in Verdict::ALL {
-            let value = sum(workers, |cells| cells.verdict(verdict));
+            let callers = (0..CallerId::COUNT).map(CallerId::from_index);
+            let value: u64 = callers
+                .map(|caller| metrics.evaluations(caller, verdict))
+                .sum();
             self.sample(family, &[("verdict", verdict.name())], value);
         }
     }
@@ -38,6 +44,8 @@ impl Page {
     fn gate_outcomes(&mut self, gates: &[&str], workers: &[Arc<Cells>]) {
         let family = self.family(catalog::GATE_OUTCOMES);
         for (slot, gate) in gates.iter().enumerate() {
+            let slot =
+                u16::try_from(slot).map_or(GateSlot::from_number(u16::MAX), GateSlot::from_number);
             for (mode, status, reason) in every_outcome() {
                 let value = sum(workers, |cells| cells.outcome(slot, mode, status, reason));
                 self.gate_outcome(family, gate, (mode, status, reason), value);

@@ -15,15 +15,17 @@ use std::time::Duration;
 
 use cells::Cells;
 
+use crate::callers::{CallerId, Callers};
 use crate::evaluate::Evaluation;
 use crate::policy::Policy;
-use crate::verdict::ErrorCode;
+use crate::verdict::{ErrorCode, Verdict};
 
 /// All workers' cells, for the scrape.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Metrics {
     gates: Arc<[&'static str]>,
-    workers: Vec<Arc<Cells>>,
+    callers: Arc<Callers>,
+    workers: Arc<[Arc<Cells>]>,
 }
 
 impl Metrics {
@@ -32,26 +34,41 @@ impl Metrics {
     #[must_use]
     pub fn new(workers: usize) -> (Self, Vec<Recorder>) {
         let gates: Arc<[&'static str]> = Policy::known_gates().chain([CUSTOM_GATE]).collect();
-        let cells: Vec<_> = (0..workers)
+        let callers = Arc::<Callers>::default();
+        let workers: Arc<[_]> = (0..workers)
             .map(|_| Arc::new(Cells::new(gates.len())))
             .collect();
-        let recorders = cells
+        let recorders = workers
             .iter()
-            .map(|cells| Recorder::new(&gates, cells))
+            .map(|cells| Recorder::new(&callers, cells))
             .collect();
         (
             Self {
                 gates,
-                workers: cells,
+                callers,
+                workers,
             },
             recorders,
         )
     }
 
+    /// Who called.
+    #[must_use]
+    pub fn callers(&self) -> &Callers {
+        &self.callers
+    }
+
+    /// Evaluations since the start, of one caller with one verdict.
+    #[must_use]
+    pub fn evaluations(&self, caller: CallerId, verdict: Verdict) -> u64 {
+        let counted = |cells: &Arc<Cells>| cells.evaluations(caller, verdict).read();
+        self.workers.iter().map(counted).sum()
+    }
+
     /// The page of `/metrics`, Prometheus text format 0.0.4.
     #[must_use]
     pub fn render(&self, server: &ServerGauges<'_>) -> String {
-        exposition::render(&self.gates, &self.workers, server)
+        exposition::render(self, server)
     }
 }
 
@@ -93,36 +110,50 @@ pub struct PolicyGauges<'a> {
 /// One worker's pen: the only writer of its cells.
 #[derive(Debug)]
 pub struct Recorder {
-    gates: Arc<[&'static str]>,
+    callers: Arc<Callers>,
     cells: Arc<Cells>,
+    /// Who called last, and often calls again.
+    caller: Cell<CallerId>,
     /// Not `Sync`: a cell is added to by load and store, which is right for a single writer only.
     single_writer: PhantomData<Cell<()>>,
 }
 
 impl Recorder {
-    fn new(gates: &Arc<[&'static str]>, cells: &Arc<Cells>) -> Self {
+    fn new(callers: &Arc<Callers>, cells: &Arc<Cells>) -> Self {
         Self {
-            gates: Arc::clone(gates),
+            callers: Arc::clone(callers),
             cells: Arc::clone(cells),
+            caller: Cell::new(CallerId::OTHER),
             single_writer: PhantomData,
         }
     }
 
-    /// Counts one evaluation.
-    pub fn observe(&self, evaluation: &Evaluation<'_>) {
-        self.cells.verdict(evaluation.verdict).increment();
+    /// Counts one evaluation, and says whose it was.
+    pub fn observe(&self, evaluation: &Evaluation<'_>) -> CallerId {
+        let caller = self.caller(evaluation.caller());
+        self.cells
+            .evaluations(caller, evaluation.verdict)
+            .increment();
         self.cells.evaluation_seconds.record(evaluation.total_ns);
-        let mut slot = 0;
-        for (name, outcome) in evaluation.gate_names().iter().zip(evaluation.outcomes()) {
-            slot = self.gate_slot(slot, name);
+        for (slot, outcome) in evaluation.gate_slots().iter().zip(evaluation.outcomes()) {
             self.cells
-                .outcome(slot, outcome.mode, outcome.status, outcome.reason)
+                .outcome(*slot, outcome.mode, outcome.status, outcome.reason)
                 .increment();
-            slot += 1;
         }
         if let Some(error) = &evaluation.error {
             self.malformed_payload(error.code);
         }
+        caller
+    }
+
+    fn caller(&self, (agent_id, tool): (&str, &str)) -> CallerId {
+        let last = self.caller.get();
+        if self.callers.is(last, agent_id, tool) {
+            return last;
+        }
+        let caller = self.callers.intern(agent_id, tool);
+        self.caller.set(caller);
+        caller
     }
 
     /// Counts a call or stream message turned away because too many were in flight.
@@ -151,14 +182,6 @@ impl Recorder {
             ErrorCode::MalformedBidResponse => self.cells.malformed_bid_response.increment(),
             ErrorCode::LimitExceeded | ErrorCode::InvalidArgument => {}
         }
-    }
-
-    /// The cells of a gate. A policy rarely reorders gates, so the search begins behind the gate before it.
-    fn gate_slot(&self, begin: usize, name: &str) -> usize {
-        let custom = self.gates.len().saturating_sub(1);
-        let named = |slot: &usize| self.gates.get(*slot).is_some_and(|gate| *gate == name);
-        let mut slots = (begin..custom).chain(0..begin.min(custom));
-        slots.find(named).unwrap_or(custom)
     }
 }
 
