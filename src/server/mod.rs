@@ -40,6 +40,7 @@ mod unary;
 
 mod admin;
 mod drain;
+mod memory;
 mod page;
 mod readiness;
 mod reload;
@@ -59,6 +60,7 @@ use tokio::time::{sleep, timeout};
 pub use clock::Arrival;
 pub use listener::BindError;
 pub use living::LivingPolicy;
+pub use memory::forbid_core_dumps;
 pub use reload::PolicySource;
 pub use settings::Settings;
 
