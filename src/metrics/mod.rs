@@ -4,16 +4,27 @@
 //! lock, no allocation, no system call and no cache line of another worker.
 
 mod catalog;
+
 mod cells;
+mod gauges;
+
+mod sample;
+mod walk;
+
 mod exposition;
 mod process;
 
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
+
+pub use catalog::{CATALOG, Family, Kind};
+pub use gauges::{DroppedEvents, PolicyGauges, ServerGauges, TelemetryGauges};
+pub use sample::{HistogramSnapshot, Sample, Value};
 
 use cells::Cells;
+use exposition::Page;
+use walk::Walk;
 
 use crate::evaluate::Evaluation;
 use crate::policy::Policy;
@@ -48,10 +59,23 @@ impl Metrics {
         )
     }
 
+    /// Hands every sample of every family to `each`, in the order of [`CATALOG`]. Recording goes on meanwhile, and
+    /// waits for nothing here.
+    pub fn collect(&self, server: &ServerGauges<'_>, each: &mut dyn FnMut(&Sample<'_>)) {
+        let mut walk = Walk {
+            gates: &self.gates,
+            workers: &self.workers,
+            each,
+        };
+        walk.all(server);
+    }
+
     /// The page of `/metrics`, Prometheus text format 0.0.4.
     #[must_use]
     pub fn render(&self, server: &ServerGauges<'_>) -> String {
-        exposition::render(&self.gates, &self.workers, server)
+        let mut page = Page::new();
+        self.collect(server, &mut |sample| page.add(sample));
+        page.into_text()
     }
 }
 
@@ -61,34 +85,6 @@ const CUSTOM_GATE: &str = "custom";
 
 /// Content type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// What the server knows and no worker counts.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ServerGauges<'a> {
-    /// Calls and stream messages held now.
-    pub in_flight: usize,
-    /// Connections open now.
-    pub connections_open: usize,
-    /// Connections closed at once for want of room.
-    pub connections_refused: u64,
-    /// The policy that judges now.
-    pub policy: PolicyGauges<'a>,
-}
-
-/// What the server knows of its policy.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PolicyGauges<'a> {
-    /// Digest.
-    pub version: &'a str,
-    /// Time since it was loaded.
-    pub age: Duration,
-    /// Policies that took the place of another.
-    pub reloads: u64,
-    /// Attempts to replace it that failed.
-    pub refusals: u64,
-    /// Whether the latest attempt, or the start, succeeded.
-    pub file_accepted: bool,
-}
 
 /// One worker's pen: the only writer of its cells.
 #[derive(Debug)]
@@ -164,6 +160,8 @@ impl Recorder {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::evaluate::{Call, Clock, Evaluator};
 
@@ -185,15 +183,28 @@ mod tests {
         }
         let gauges = ServerGauges {
             in_flight: 3,
+            max_in_flight: 1024,
             connections_open: 2,
             connections_refused: 1,
             policy: PolicyGauges {
                 version: "v\"1",
+                budget: Duration::from_millis(15),
                 age: Duration::from_millis(1500),
                 reloads: 4,
                 refusals: 5,
                 file_accepted: false,
             },
+            telemetry: TelemetryGauges {
+                offered: 9,
+                delivered: 5,
+                dropped: DroppedEvents {
+                    sampled_out: 3,
+                    ..DroppedEvents::default()
+                },
+                in_flight: 1,
+                ..TelemetryGauges::default()
+            },
+            log_lines_suppressed: 6,
         };
         metrics.render(&gauges)
     }
