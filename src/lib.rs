@@ -28,6 +28,7 @@
 //! | --- | --- |
 //! | [`evaluate`] | the hot path: decode, guard, join, run the gates, give the verdict |
 //! | [`call`] | what a caller asks: the input of an evaluation |
+//! | [`callers`] | who calls, each under a number |
 //! | [`openrtb`] | the field's vocabulary: payload reading, taxonomies, domains, currencies, codes |
 //! | [`schema`] | JSON Schema, compiled and run without a tree |
 //! | [`auction`] | request and response joined: all that a gate may see |
@@ -58,6 +59,8 @@
 pub mod evaluate;
 
 mod call;
+
+pub mod callers;
 
 pub mod openrtb;
 

@@ -22,7 +22,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("evaluate", &["limits", "call", "openrtb", "verdict", "auction", "gate", "policy"]),
     // Around it: bytes, counters and settings.
     ("wire",     &["limits", "call", "openrtb", "verdict", "policy", "evaluate"]),
-    ("metrics",  &["verdict", "policy", "evaluate"]),
+    ("callers",  &["limits"]),
+    ("metrics",  &["callers", "verdict", "policy", "evaluate"]),
     ("config",   &["limits", "document", "policy"]),
     ("proto",    &[]),
     ("reply_json", &["proto"]),
@@ -50,7 +51,16 @@ const ENGINE: &[&str] = &[
 ];
 
 /// Parts of an evaluation through which a payload can be reached. Metrics sees the rest.
-const PAYLOAD: &[&str] = &[".call", ".texts(", ".bids(", ".findings", "Detail"];
+const PAYLOAD: &[&str] = &[
+    ".call.",
+    ".call)",
+    ".call;",
+    ".call,",
+    ".texts(",
+    ".bids(",
+    ".findings",
+    "Detail",
+];
 
 /// In pieces, so that this file may be read by its own test.
 const BANNED: &[&str] = &[

@@ -68,14 +68,13 @@ impl Effective {
         self.to_string()
     }
 
-    /// SHA-256 of the canonical rendering: the first 16 hexadecimal digits, enough to tell policies apart by eye.
+    /// The first 64 bits of the SHA-256 of the canonical rendering: enough to tell policies apart by eye.
     #[must_use]
-    pub fn digest(&self) -> String {
+    pub fn digest(&self) -> u64 {
         let hash = Sha256::digest(self.to_yaml());
         hash.iter()
             .take(DIGEST_BYTES)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+            .fold(0, |digest, byte| digest << 8 | u64::from(*byte))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Evaluator, Filtered};
 use crate::call::Call;
 use crate::openrtb::{Bid, NoBidReason, Texts};
-use crate::policy::{Policy, RuleSet};
+use crate::policy::{GateSlot, Policy, RuleSet};
 use crate::verdict::{EvaluationError, Finding, GateOutcome, Reason, Verdict};
 
 /// The answer to one call, until the evaluator judges the next.
@@ -33,6 +33,18 @@ impl<'e> Evaluation<'e> {
     #[must_use]
     pub fn gate_names(&self) -> &'e [Arc<str>] {
         self.rules.names()
+    }
+
+    /// Whose call it was: `agent_id` and `tool`. All that those who count and record may see of the call.
+    #[must_use]
+    pub const fn caller(&self) -> (&'e str, &'e str) {
+        (self.call.agent_id, self.call.tool)
+    }
+
+    /// The numbers of the same gates, in the same order.
+    #[must_use]
+    pub fn gate_slots(&self) -> &'e [GateSlot] {
+        self.rules.slots()
     }
 
     /// One outcome per gate, in the order of [`Self::gate_names`]; none with [`Verdict::Error`].

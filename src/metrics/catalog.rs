@@ -50,6 +50,7 @@ macro_rules! families {
 
 families! {
     EVALUATIONS = Counter "bidgate_evaluations_total" ["verdict"], "Auctions judged, by verdict.";
+    AGENT_EVALUATIONS = Counter "bidgate_agent_evaluations_total" ["agent_id", "tool", "verdict"], "Auctions judged, by caller and verdict; callers for whom there is no room count as other.";
     GATE_OUTCOMES = Counter "bidgate_gate_outcomes_total" ["gate", "status", "reason", "mode"], "What each gate decided, by status, reason code and mode.";
     EVALUATION_SECONDS = Histogram "bidgate_evaluation_seconds" [], "Wall clock of one evaluation.";
     EVALUATION_BUDGET = Gauge "bidgate_evaluation_budget_seconds" [], "What the policy allows one evaluation to take.";

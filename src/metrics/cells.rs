@@ -3,13 +3,17 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::catalog::EVALUATION_BUCKETS;
+use crate::callers::CallerId;
+use crate::policy::GateSlot;
 use crate::verdict::{GateMode, GateStatus, Reason, Verdict};
 
 /// One worker's counters. Aligned to two cache lines, so that no other worker's data shares one with them.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct Cells {
-    verdicts: [Counter; Verdict::ALL.len()],
+    /// By caller.
+    evaluations: Box<[[Counter; Verdict::ALL.len()]]>,
+    /// Those that are built in, and behind them one for all others.
     gates: Box<[GateCells]>,
     pub(super) evaluation_seconds: Histogram,
     pub(super) shed: Counter,
@@ -25,7 +29,7 @@ pub(super) struct Cells {
 impl Cells {
     pub(super) fn new(gates: usize) -> Self {
         Self {
-            verdicts: Default::default(),
+            evaluations: (0..CallerId::COUNT).map(|_| Default::default()).collect(),
             gates: (0..gates).map(|_| GateCells::default()).collect(),
             evaluation_seconds: Histogram::default(),
             shed: Counter::default(),
@@ -38,17 +42,22 @@ impl Cells {
         }
     }
 
-    pub(super) fn verdict(&self, verdict: Verdict) -> &Counter {
-        self.verdicts.get(verdict as usize).unwrap_or(&self.spill)
+    pub(super) fn evaluations(&self, caller: CallerId, verdict: Verdict) -> &Counter {
+        self.evaluations
+            .get(caller.index())
+            .and_then(|verdicts| verdicts.get(verdict as usize))
+            .unwrap_or(&self.spill)
     }
 
     pub(super) fn outcome(
         &self,
-        gate: usize,
+        gate: GateSlot,
         mode: GateMode,
         status: GateStatus,
         reason: Option<Reason>,
     ) -> &Counter {
+        let others = self.gates.len().saturating_sub(1);
+        let gate = usize::from(gate.number()).min(others);
         let reason = reason.map_or(Reason::ALL.len(), |reason| reason as usize);
         let cells = self
             .gates

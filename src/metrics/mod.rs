@@ -6,6 +6,7 @@
 mod catalog;
 
 mod cells;
+mod evaluations;
 mod gauges;
 
 mod sample;
@@ -26,15 +27,17 @@ use cells::Cells;
 use exposition::Page;
 use walk::Walk;
 
+use crate::callers::{CallerId, Callers};
 use crate::evaluate::Evaluation;
-use crate::policy::Policy;
-use crate::verdict::ErrorCode;
+use crate::policy::{GateSlot, Policy};
+use crate::verdict::{ErrorCode, Verdict};
 
 /// All workers' cells, for the scrape.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Metrics {
     gates: Arc<[&'static str]>,
-    workers: Vec<Arc<Cells>>,
+    callers: Arc<Callers>,
+    workers: Arc<[Arc<Cells>]>,
 }
 
 impl Metrics {
@@ -43,31 +46,47 @@ impl Metrics {
     #[must_use]
     pub fn new(workers: usize) -> (Self, Vec<Recorder>) {
         let gates: Arc<[&'static str]> = Policy::known_gates().chain([CUSTOM_GATE]).collect();
-        let cells: Vec<_> = (0..workers)
+        let callers = Arc::<Callers>::default();
+        let workers: Arc<[_]> = (0..workers)
             .map(|_| Arc::new(Cells::new(gates.len())))
             .collect();
-        let recorders = cells
+        let recorders = workers
             .iter()
-            .map(|cells| Recorder::new(&gates, cells))
+            .map(|cells| Recorder::new(&callers, cells))
             .collect();
         (
             Self {
                 gates,
-                workers: cells,
+                callers,
+                workers,
             },
             recorders,
         )
     }
 
+    /// Who called.
+    #[must_use]
+    pub fn callers(&self) -> &Callers {
+        &self.callers
+    }
+
+    /// Evaluations since the start, of one caller with one verdict.
+    #[must_use]
+    pub fn evaluations(&self, caller: CallerId, verdict: Verdict) -> u64 {
+        let counted = |cells: &Arc<Cells>| cells.evaluations(caller, verdict).read();
+        self.workers.iter().map(counted).sum()
+    }
+
+    /// Every gate that has cells of its own, and the one that stands for all others, each with its label.
+    fn gates(&self) -> impl Iterator<Item = (GateSlot, &'static str)> {
+        let slots = (0..).map(GateSlot::from_number);
+        slots.zip(self.gates.iter().copied())
+    }
+
     /// Hands every sample of every family to `each`, in the order of [`CATALOG`]. Recording goes on meanwhile, and
     /// waits for nothing here.
     pub fn collect(&self, server: &ServerGauges<'_>, each: &mut dyn FnMut(&Sample<'_>)) {
-        let mut walk = Walk {
-            gates: &self.gates,
-            workers: &self.workers,
-            each,
-        };
-        walk.all(server);
+        Walk::new(self, each).all(server);
     }
 
     /// The page of `/metrics`, Prometheus text format 0.0.4.
@@ -89,36 +108,50 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// One worker's pen: the only writer of its cells.
 #[derive(Debug)]
 pub struct Recorder {
-    gates: Arc<[&'static str]>,
+    callers: Arc<Callers>,
     cells: Arc<Cells>,
+    /// Who called last, and often calls again.
+    caller: Cell<CallerId>,
     /// Not `Sync`: a cell is added to by load and store, which is right for a single writer only.
     single_writer: PhantomData<Cell<()>>,
 }
 
 impl Recorder {
-    fn new(gates: &Arc<[&'static str]>, cells: &Arc<Cells>) -> Self {
+    fn new(callers: &Arc<Callers>, cells: &Arc<Cells>) -> Self {
         Self {
-            gates: Arc::clone(gates),
+            callers: Arc::clone(callers),
             cells: Arc::clone(cells),
+            caller: Cell::new(CallerId::OTHER),
             single_writer: PhantomData,
         }
     }
 
-    /// Counts one evaluation.
-    pub fn observe(&self, evaluation: &Evaluation<'_>) {
-        self.cells.verdict(evaluation.verdict).increment();
+    /// Counts one evaluation, and says whose it was.
+    pub fn observe(&self, evaluation: &Evaluation<'_>) -> CallerId {
+        let caller = self.caller(evaluation.caller());
+        self.cells
+            .evaluations(caller, evaluation.verdict)
+            .increment();
         self.cells.evaluation_seconds.record(evaluation.total_ns);
-        let mut slot = 0;
-        for (name, outcome) in evaluation.gate_names().iter().zip(evaluation.outcomes()) {
-            slot = self.gate_slot(slot, name);
+        for (slot, outcome) in evaluation.gate_slots().iter().zip(evaluation.outcomes()) {
             self.cells
-                .outcome(slot, outcome.mode, outcome.status, outcome.reason)
+                .outcome(*slot, outcome.mode, outcome.status, outcome.reason)
                 .increment();
-            slot += 1;
         }
         if let Some(error) = &evaluation.error {
             self.malformed_payload(error.code);
         }
+        caller
+    }
+
+    fn caller(&self, (agent_id, tool): (&str, &str)) -> CallerId {
+        let last = self.caller.get();
+        if self.callers.is(last, agent_id, tool) {
+            return last;
+        }
+        let caller = self.callers.intern(agent_id, tool);
+        self.caller.set(caller);
+        caller
     }
 
     /// Counts a call or stream message turned away because too many were in flight.
@@ -148,14 +181,6 @@ impl Recorder {
             ErrorCode::LimitExceeded | ErrorCode::InvalidArgument => {}
         }
     }
-
-    /// The cells of a gate. A policy rarely reorders gates, so the search begins behind the gate before it.
-    fn gate_slot(&self, begin: usize, name: &str) -> usize {
-        let custom = self.gates.len().saturating_sub(1);
-        let named = |slot: &usize| self.gates.get(*slot).is_some_and(|gate| *gate == name);
-        let mut slots = (begin..custom).chain(0..begin.min(custom));
-        slots.find(named).unwrap_or(custom)
-    }
 }
 
 #[cfg(test)]
@@ -164,6 +189,7 @@ mod tests {
 
     use super::*;
     use crate::evaluate::{Call, Clock, Evaluator};
+    use crate::limits::CALLERS_MAX;
 
     struct Stopped;
 
@@ -214,13 +240,22 @@ mod tests {
     }
 
     fn observe_by(recorder: &Recorder, policy: &Policy) {
-        let mut evaluator = Evaluator::default();
         let call = Call {
             agent_id: "a",
             bid_request: b"{}",
             ..Call::default()
         };
-        recorder.observe(&evaluator.evaluate(&call, policy, &Stopped));
+        recorder.observe(&Evaluator::default().evaluate(&call, policy, &Stopped));
+    }
+
+    fn observe_call(recorder: &Recorder, agent_id: &str, tool: &str) {
+        let call = Call {
+            agent_id,
+            tool,
+            bid_request: b"{}",
+            ..Call::default()
+        };
+        recorder.observe(&Evaluator::default().evaluate(&call, &Policy::default(), &Stopped));
     }
 
     #[test]
@@ -310,6 +345,57 @@ mod tests {
                 page.contains(&format!("{line}\n")),
                 "{line} is not in\n{page}"
             );
+        }
+    }
+
+    #[test]
+    fn every_family_of_the_catalog_is_collected_in_its_order_and_with_its_labels() {
+        let (metrics, recorders) = Metrics::new(1);
+        observe(&recorders[0]);
+        let mut families = Vec::new();
+        metrics.collect(&ServerGauges::default(), &mut |sample| {
+            let labels: Vec<_> = sample.labels.iter().map(|(name, _)| *name).collect();
+            assert_eq!(labels, sample.family.labels, "{}", sample.family.name);
+            families.push(sample.family.name);
+        });
+        families.dedup();
+        let catalog = CATALOG.iter().map(|family| family.name);
+        #[cfg(not(target_os = "linux"))]
+        let catalog = catalog.filter(|name| !name.starts_with("process_"));
+        assert_eq!(families, catalog.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn names_say_what_is_counted_and_in_which_unit() {
+        for family in CATALOG {
+            let counts = family.kind == Kind::Counter;
+            assert_eq!(family.name.ends_with("_total"), counts, "{}", family.name);
+            let times = family.kind == Kind::Histogram;
+            assert!(
+                !times || family.name.ends_with("_seconds"),
+                "{}",
+                family.name
+            );
+        }
+    }
+
+    #[test]
+    fn callers_of_one_name_are_one_sample() {
+        let (metrics, recorders) = Metrics::new(2);
+        for recorder in &recorders {
+            observe(recorder);
+            observe_call(recorder, "other", "other");
+        }
+        for number in 0..CALLERS_MAX {
+            observe_call(&recorders[0], &format!("agent-{number}"), "");
+        }
+        let page = metrics.render(&ServerGauges::default());
+        for line in [
+            "bidgate_agent_evaluations_total{agent_id=\"a\",tool=\"\",verdict=\"no_bid\"} 2\n",
+            // Two who are called so, on each worker, and two who found no room.
+            "bidgate_agent_evaluations_total{agent_id=\"other\",tool=\"other\",verdict=\"no_bid\"} 4\n",
+        ] {
+            assert_eq!(page.matches(line).count(), 1, "{line} is not in\n{page}");
         }
     }
 

@@ -1,24 +1,27 @@
 //! One walk over every family, in the order of the catalog. Whatever is exported is written from it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::catalog::{self, EVALUATION_BUCKETS, Family};
 use super::cells::{Cells, Counter, Histogram};
+use super::evaluations::Evaluations;
 use super::gauges::{PolicyGauges, ServerGauges, TelemetryGauges};
-use super::process;
 use super::sample::{HistogramSnapshot, Sample, Value};
-use crate::verdict::{GateMode, GateStatus, Reason, Verdict};
+use super::{Metrics, process};
+use crate::verdict::{GateMode, GateStatus, Reason};
 
 /// Hands every sample to `each`. It reads cells and holds nothing that a worker could wait for, however long `each`
 /// takes.
 pub(super) struct Walk<'a> {
-    pub(super) gates: &'a [&'static str],
-    pub(super) workers: &'a [Arc<Cells>],
-    pub(super) each: &'a mut dyn FnMut(&Sample<'_>),
+    metrics: &'a Metrics,
+    each: &'a mut dyn FnMut(&Sample<'_>),
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    pub(super) fn new(metrics: &'a Metrics, each: &'a mut dyn FnMut(&Sample<'_>)) -> Self {
+        Self { metrics, each }
+    }
+
     pub(super) fn all(&mut self, server: &ServerGauges<'_>) {
         self.evaluations();
         self.gate_outcomes();
@@ -38,19 +41,24 @@ impl Walk<'_> {
         self.process();
     }
 
+    /// Both families from one reading: the agents add up to the total.
     fn evaluations(&mut self) {
-        for verdict in Verdict::ALL {
-            let count = self.sum(|cells| cells.verdict(verdict));
+        let evaluations = Evaluations::read(self.metrics);
+        for (verdict, count) in evaluations.total() {
             self.labelled(catalog::EVALUATIONS, [verdict.name()], count);
+        }
+        for ((agent_id, tool), verdict, count) in evaluations.by_caller() {
+            let labels = [agent_id, tool, verdict.name()];
+            self.labelled(catalog::AGENT_EVALUATIONS, labels, count);
         }
     }
 
+    /// Most combinations of gate, status and reason cannot happen: what has not is left out.
     fn gate_outcomes(&mut self) {
-        let gates = self.gates;
-        for (slot, gate) in gates.iter().enumerate() {
+        let metrics = self.metrics;
+        for (slot, gate) in metrics.gates() {
             for (mode, status, reason) in every_outcome() {
                 let count = self.sum(|cells| cells.outcome(slot, mode, status, reason));
-                // Most combinations of gate, status and reason cannot happen: what has not is left out.
                 if count > 0 {
                     let reason = reason.map_or("", Reason::name);
                     let labels = [gate, status.name(), reason, mode.name()];
@@ -120,7 +128,7 @@ impl Walk<'_> {
     }
 
     fn durations(&mut self, family: Family, histogram: impl Fn(&Cells) -> &Histogram) {
-        let histograms = || self.workers.iter().map(|cells| histogram(cells));
+        let histograms = || self.metrics.workers.iter().map(|cells| histogram(cells));
         let counts = (0..=EVALUATION_BUCKETS.len())
             .map(|bucket| histograms().map(|histogram| histogram.bucket(bucket)).sum());
         let snapshot = HistogramSnapshot {
@@ -184,7 +192,11 @@ impl Walk<'_> {
     }
 
     fn sum(&self, counter: impl Fn(&Cells) -> &Counter) -> u64 {
-        self.workers.iter().map(|cells| counter(cells).read()).sum()
+        self.metrics
+            .workers
+            .iter()
+            .map(|cells| counter(cells).read())
+            .sum()
     }
 }
 

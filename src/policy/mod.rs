@@ -7,23 +7,28 @@ mod known;
 mod overrides;
 mod rules;
 mod selection;
+mod slots;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use rules::RuleSet;
+pub use slots::GateSlot;
 
 use crate::document::{Document, Effective, Problems, Section};
 use crate::gate::{GATES, Row, TmaxGuard};
 use known::KnownGates;
 use overrides::Overrides;
+use slots::OwnGates;
 
 /// Compiled rules: immutable, shared by all workers, replaced whole.
 pub struct Policy {
     /// Of calls that no override matches.
     pub(crate) base: RuleSet,
     overrides: Overrides,
+    own_gates: OwnGates,
     effective: Effective,
+    digest: u64,
     version: String,
 }
 
@@ -59,14 +64,21 @@ impl Policy {
     /// Compiles a mapping that may name gates which the program brings along.
     pub fn compile_with(section: &mut Section, rows: &[Row]) -> Self {
         let gates = KnownGates::new(rows, section);
-        let base = RuleSet::compile(section, gates);
-        let overrides = Overrides::compile(section, gates);
+        let mut base = RuleSet::compile(section, gates);
+        let mut overrides = Overrides::compile(section, gates);
+        let mut own_gates = OwnGates::default();
+        for rules in overrides.all_mut().chain([&mut base]) {
+            rules.number(&mut own_gates);
+        }
         let effective = section.effective();
+        let digest = effective.digest();
         Self {
             base,
             overrides,
-            version: effective.digest(),
+            own_gates,
             effective,
+            digest,
+            version: version(digest),
         }
     }
 
@@ -129,11 +141,32 @@ impl Policy {
             .unwrap_or(&self.effective)
     }
 
-    /// Digest of the effective document: policies of one version judge alike.
+    /// The name of a gate by its number; none for a number that this policy has not given.
+    #[must_use]
+    pub fn gate_name(&self, slot: GateSlot) -> Option<&str> {
+        match slot.built_in() {
+            Some(position) => Self::known_gates().nth(position),
+            None => self.own_gates.name(slot),
+        }
+    }
+
+    /// Digest of the effective document: policies of one version judge alike. 16 hexadecimal digits.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
+
+    /// The number that [`Self::version`] writes.
+    #[must_use]
+    pub const fn digest(&self) -> u64 {
+        self.digest
+    }
+}
+
+/// How a digest is written.
+#[must_use]
+pub fn version(digest: u64) -> String {
+    format!("{digest:016x}")
 }
 
 impl Default for Policy {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::known::{KnownGates, NAME_PATTERN, NAMES};
+use super::slots::{GateSlot, OwnGates};
 use crate::document::{NamedList, Section};
 use crate::gate::{Expression, GATES, Gate, Mode, Row, TmaxGuard};
 use crate::limits::GATES_MAX;
@@ -24,6 +25,8 @@ pub(crate) struct RuleSet {
     pub(crate) wanted: Wanted,
     /// Of all gates, tmaxGuard first.
     names: Vec<Arc<str>>,
+    /// Likewise.
+    slots: Vec<GateSlot>,
     /// Likewise.
     rollouts: Vec<Rollout>,
 }
@@ -64,13 +67,24 @@ impl RuleSet {
             tmax_guard: guard.map(|(guard, _)| guard),
             gates,
             names,
+            slots: Vec::new(),
             rollouts,
         }
+    }
+
+    /// Gives each gate its number.
+    pub(super) fn number(&mut self, own_gates: &mut OwnGates) {
+        self.slots = self.names.iter().map(|name| own_gates.slot(name)).collect();
     }
 
     /// The names of its gates in the order of a reply: `tmaxGuard` first, then in policy order.
     pub(crate) fn names(&self) -> &[Arc<str>] {
         &self.names
+    }
+
+    /// The numbers of its gates, in the same order.
+    pub(crate) fn slots(&self) -> &[GateSlot] {
+        &self.slots
     }
 
     /// The mode in which the gate at `position` judges an evaluation of this percentile.
