@@ -1,19 +1,28 @@
 //! Where batches go.
 
+mod http;
+
 use std::time::Duration;
+
+pub(super) use http::HttpSink;
 
 use super::batch::Batch;
 
 /// Where batches go, one variant for each `telemetry.sink`.
 #[derive(Debug)]
-pub(super) enum Sink {}
+pub(super) enum Sink {
+    /// A collector.
+    Http(Box<HttpSink>),
+}
 
 impl Sink {
     /// Tries once to deliver a batch.
     ///
     /// Dropping the future gives the attempt up: whether the sink got the batch is then not known.
-    pub(super) async fn attempt(&self, _batch: &Batch) -> Attempt {
-        match *self {}
+    pub(super) async fn attempt(&self, batch: &Batch) -> Attempt {
+        match self {
+            Self::Http(sink) => sink.attempt(batch).await,
+        }
     }
 }
 
