@@ -12,8 +12,28 @@
 //! delivery.abandon() -> Vec<Settled>           at the end of flush_timeout: what is left, as Outcome::Shutdown
 //! ```
 
+mod pen;
+mod record;
+mod ring;
+
+mod gather;
+mod names;
+mod seen;
+
 mod batch;
+mod batcher;
+mod json;
+
 mod delivery;
 mod keys;
 mod sign;
 mod sink;
+
+mod ledger;
+
+pub use batch::Drops;
+pub use ledger::{Account, Ledger};
+pub use names::GateNames;
+pub use pen::Pen;
+pub use record::TraceParent;
+pub use seen::{Hears, Listener, Seen, SeenGate};
