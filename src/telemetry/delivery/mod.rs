@@ -73,9 +73,14 @@ impl<S: Attempts> Delivery<S> {
         self.pending.len()
     }
 
+    /// Batches that may be submitted now.
+    pub(super) fn room(&self) -> usize {
+        self.rules.pending_max.saturating_sub(self.pending())
+    }
+
     /// Whether one more batch may be submitted.
     pub(super) fn has_room(&self) -> bool {
-        self.pending() < self.rules.pending_max
+        self.room() > 0
     }
 
     /// Second and further attempts so far, of all batches.
