@@ -112,7 +112,10 @@ fn field_of(log: &Receiver<Value>, message: &str, field: &str) -> String {
             .recv_timeout(PATIENCE)
             .unwrap_or_else(|_| panic!("no {message}"));
         if entry["fields"]["message"] == message {
-            return entry["fields"][field].as_str().unwrap().to_owned();
+            return match &entry["fields"][field] {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
         }
     }
 }
