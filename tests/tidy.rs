@@ -25,10 +25,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("callers",  &["limits"]),
     ("metrics",  &["callers", "verdict", "policy", "evaluate"]),
     ("config",   &["limits", "document", "policy"]),
+    ("log",      &["config"]),
     ("proto",    &[]),
     ("reply_json", &["proto"]),
     // The edges. The command line starts the server, and reads files instead of messages.
-    ("server",   &["limits", "document", "policy", "evaluate", "wire", "metrics", "config", "proto", "reply_json"]),
+    ("server",   &["limits", "document", "policy", "evaluate", "wire", "metrics", "config", "log", "proto", "reply_json"]),
     ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "proto", "reply_json", "server"]),
 ];
 

@@ -28,6 +28,7 @@ families! {
     INVALID_ARGUMENT = "bidgate_invalid_argument_total", "counter", "Calls with agent_id or tool out of range.";
     CONNECTIONS_OPEN = "bidgate_connections_open", "gauge", "Connections open now.";
     CONNECTIONS_REFUSED = "bidgate_connections_refused_total", "counter", "Connections closed at once for want of room.";
+    LOG_LINES_SUPPRESSED = "bidgate_log_lines_suppressed_total", "counter", "Lines of the log not written: too many of one kind, or more than standard error took.";
     BUILD_INFO = "bidgate_build_info", "gauge", "Always 1; the label names the version.";
     POLICY_INFO = "bidgate_policy_info", "gauge", "Always 1; the label is the digest of the policy that judges.";
     POLICY_AGE = "bidgate_policy_age_seconds", "gauge", "Time since the policy that judges was loaded.";

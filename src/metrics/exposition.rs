@@ -21,6 +21,7 @@ pub(super) fn render(metrics: &Metrics, server: &ServerGauges<'_>) -> String {
     page.refusals(workers);
     page.single(catalog::CONNECTIONS_OPEN, server.connections_open);
     page.single(catalog::CONNECTIONS_REFUSED, server.connections_refused);
+    page.single(catalog::LOG_LINES_SUPPRESSED, server.log_lines_suppressed);
     page.info(catalog::BUILD_INFO, env!("CARGO_PKG_VERSION"));
     page.policy(&server.policy);
     page.process();

@@ -88,6 +88,8 @@ pub struct ServerGauges<'a> {
     pub connections_open: usize,
     /// Connections closed at once for want of room.
     pub connections_refused: u64,
+    /// Lines of the log that were not written.
+    pub log_lines_suppressed: u64,
     /// The policy that judges now.
     pub policy: PolicyGauges<'a>,
 }
@@ -210,6 +212,7 @@ mod tests {
             in_flight: 3,
             connections_open: 2,
             connections_refused: 1,
+            log_lines_suppressed: 6,
             policy: PolicyGauges {
                 version: "v\"1",
                 age: Duration::from_millis(1500),

@@ -40,6 +40,7 @@ mod unary;
 
 mod admin;
 mod drain;
+mod log_page;
 mod page;
 mod readiness;
 mod reload;

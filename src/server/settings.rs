@@ -10,6 +10,7 @@ use super::living::LivingPolicy;
 use super::reload::PolicySource;
 use crate::config::{Config, Listen};
 use crate::limits::Limits;
+use crate::log::Logger;
 
 /// What the server must be told. Checked by whoever reads the configuration.
 #[derive(Clone, Debug)]
@@ -40,6 +41,8 @@ pub struct Settings {
     pub policy: Arc<LivingPolicy>,
     /// Where the policy comes from, if it is to be read again: at SIGHUP, and when its files change.
     pub source: Option<PolicySource>,
+    /// The process's log, to be changed under way.
+    pub log: Arc<Logger>,
 }
 
 impl From<Config> for Settings {
@@ -58,6 +61,7 @@ impl From<Config> for Settings {
             grace: config.grace,
             policy: Arc::new(LivingPolicy::new(config.policy)),
             source: None,
+            log: Arc::new(Logger::new(config.log)),
         }
     }
 }
