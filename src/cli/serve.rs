@@ -13,7 +13,8 @@ use super::error::CliError;
 use super::{Outcome, complain};
 use crate::config::{self, Config, ConfigSource, Loaded, ServeArgs};
 use crate::policy::Policy;
-use crate::server::{Drained, LivingPolicy, PolicySource, Server, Settings, signals};
+use crate::server::{Drained, LivingPolicy, PolicySource, Server, Settings};
+use crate::server::{forbid_core_dumps, signals};
 
 /// Runs the sidecar until it is told to stop.
 ///
@@ -38,6 +39,7 @@ pub fn run(args: &ServeArgs) -> Result<Outcome, CliError> {
         ..Settings::from(config)
     };
     let _flush = settings.log.start().map_err(CliError::Start)?;
+    forbid_core_dumps();
     tracing::info!(policy_version, "policy loaded");
     let server = bind(settings)?;
     let drained = server.run(signals::terminated()).map_err(CliError::Start)?;

@@ -40,7 +40,9 @@ mod unary;
 
 mod admin;
 mod drain;
+mod instruments;
 mod log_page;
+mod memory;
 mod page;
 mod readiness;
 mod reload;
@@ -60,6 +62,7 @@ use tokio::time::{sleep, timeout};
 pub use clock::Arrival;
 pub use listener::BindError;
 pub use living::LivingPolicy;
+pub use memory::forbid_core_dumps;
 pub use reload::PolicySource;
 pub use settings::Settings;
 
@@ -67,6 +70,7 @@ use acceptor::{Accepted, Connections};
 use admin::Admin;
 use clock::Moment;
 use in_flight::InFlight;
+use instruments::Instruments;
 use listener::Listener;
 use readiness::Readiness;
 use rest::Rest;
@@ -168,9 +172,12 @@ impl Server {
         let acceptors = acceptor::start(self.listeners, &connections, &senders)?;
         let admin = Admin {
             settings: Arc::clone(&settings),
-            metrics,
-            in_flight: Arc::clone(&in_flight),
-            connections,
+            instruments: Arc::new(Instruments {
+                metrics,
+                settings: Arc::clone(&settings),
+                in_flight: Arc::clone(&in_flight),
+                connections,
+            }),
             readiness: Arc::clone(readiness),
             listeners: self.addresses,
             started: Moment::now(),

@@ -12,13 +12,13 @@ use std::time::Duration;
 use bidgate::cli::Cli;
 use bidgate::config::{Config, Listen, ServeArgs};
 use bidgate::document::Document;
-use bidgate::limits::Limits;
-use bidgate::metrics::{Metrics, ServerGauges};
+use bidgate::limits::{CALLERS_MAX, Limits};
+use bidgate::metrics::{CATALOG, DroppedEvents, RpcMethod};
 use bidgate::policy::Policy;
 use bidgate::proto::bid_gate_service_client::BidGateServiceClient;
 use bidgate::proto::{DESCRIPTOR_SET, EvaluateRequest, EvaluateResponse};
 use bidgate::server::{LivingPolicy, Server, Settings};
-use bidgate::verdict::{ErrorCode, Reason, Verdict};
+use bidgate::verdict::{ErrorCode, GateMode, GateStatus, Reason, Verdict};
 use clap::Parser as _;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::Value;
@@ -202,15 +202,45 @@ mod tests {
     }
 
     #[test]
-    fn the_metrics_are_those_of_the_page() {
-        let (metrics, _recorders) = Metrics::new(1);
-        let gauges = ServerGauges::default();
-        let page = metrics.render(&gauges);
-        let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
-        let told = rows("| metric |")
-            .into_iter()
-            .map(|row| format!("{} {}", unquoted(&row[0]), row[1]));
-        assert_eq!(told.collect::<Vec<_>>(), types.collect::<Vec<_>>());
+    fn the_metrics_are_those_of_the_catalog() {
+        let families = CATALOG.iter().map(|family| {
+            let labels = family.labels.iter().map(|label| format!("`{label}`"));
+            let labels = labels.collect::<Vec<_>>().join(", ");
+            [
+                family.name.to_owned(),
+                family.kind.name().to_owned(),
+                labels,
+            ]
+        });
+        let told = rows("| metric |").into_iter().map(|row| {
+            let [name, kind, labels] = [0, 1, 2].map(|column| row[column].clone());
+            [unquoted(&name), kind, labels]
+        });
+        assert_eq!(told.collect::<Vec<_>>(), families.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_labels_are_those_of_the_catalog_and_their_values_those_there_are() {
+        let table = rows("| label | values");
+        let told = table.iter().flat_map(|row| code_words(&row[0]));
+        let labels = CATALOG.iter().flat_map(|family| family.labels);
+        assert_eq!(
+            told.collect::<BTreeSet<_>>(),
+            labels.map(ToString::to_string).collect()
+        );
+        let values: [(&str, Vec<&str>); 5] = [
+            ("`verdict`", Verdict::ALL.map(Verdict::name).into()),
+            ("`status`", GateStatus::ALL.map(GateStatus::name).into()),
+            ("`mode`", GateMode::ALL.map(GateMode::name).into()),
+            ("`reason` of an event", dropped_reasons()),
+            ("`method`", RpcMethod::ALL.map(RpcMethod::name).into()),
+        ];
+        for (label, values) in values {
+            let row = table.iter().find(|row| row[0] == label).unwrap();
+            let told: Vec<_> = row[1].split(", ").map(unquoted).collect();
+            assert_eq!(told, values, "{label}");
+        }
+        assert!(text().contains(&format!("The first {CALLERS_MAX} pairs")));
     }
 
     #[test]
@@ -320,6 +350,11 @@ mod tests {
             }
         }
     }
+}
+
+fn dropped_reasons() -> Vec<&'static str> {
+    let dropped = DroppedEvents::default().by_reason();
+    dropped.map(|(reason, _)| reason).into()
 }
 
 /// The rows of every gate.

@@ -17,6 +17,7 @@ mod connections;
 mod filtered;
 mod listeners;
 mod logs;
+mod metrics;
 mod pages;
 mod reload;
 mod rest;
