@@ -97,12 +97,8 @@ pub(crate) fn end(child: &mut Child) {
 pub(crate) fn spawn_after(command: &str, args: &[&str]) -> Child {
     Command::new("sh")
         .args(["-c", &format!("{command}; exec \"$0\" \"$@\"")])
-        .args([
-            env!("CARGO_BIN_EXE_bidgate"),
-            "serve",
-            "--log-format",
-            "json",
-        ])
+        .args([env!("CARGO_BIN_EXE_bidgate"), "serve"])
+        .env("BIDGATE_LOG_FORMAT", "json")
         .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
         .args([
             "--policy-timeout-ms",
