@@ -19,9 +19,7 @@ mod tests {
         let [out, log] = [child.stdout, child.stderr].map(|text| String::from_utf8(text).unwrap());
         assert!(!child.status.success());
         assert!(
-            log.contains(
-                "ERROR bidgate::log: panic thread=\"tests::child\" place=\""
-            ),
+            log.contains("ERROR bidgate::log: panic thread=\"tests::child\" place=\""),
             "{log}"
         );
         assert!(!log.contains(QUOTE) && !out.contains(QUOTE), "{out}{log}");

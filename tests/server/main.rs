@@ -14,6 +14,7 @@ mod running;
 
 mod calls;
 mod connections;
+mod decisions;
 mod filtered;
 mod listeners;
 mod logs;
