@@ -28,7 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("proto",    &[]),
     ("reply_json", &["proto"]),
     // The edges. The command line starts the server, and reads files instead of messages.
-    ("server",   &["limits", "document", "policy", "evaluate", "wire", "metrics", "config", "proto", "reply_json"]),
+    ("server",   &["limits", "document", "verdict", "policy", "evaluate", "wire", "metrics", "config", "proto", "reply_json"]),
     ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "proto", "reply_json", "server"]),
 ];
 

@@ -1,4 +1,4 @@
-//! The admin pages: health, metrics and the policy, over HTTP/1.1 on the control thread; and calls, if configured.
+//! The admin pages: the overview, health, metrics and the policy, over HTTP/1.1 on the control thread; and calls, if configured.
 //!
 //! One request a connection, a fixed number of connections, and a deadline for each: a caller that
 //! dawdles costs a place for some seconds and no more.
@@ -21,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use super::clock::Moment;
 use super::instruments::Instruments;
 use super::living::Standing;
+use super::overview::{self, Overview};
 use super::page::{Page, allowing, json, page};
 use super::readiness::Readiness;
 use super::rest::Rest;
@@ -72,6 +73,7 @@ async fn connection(stream: TcpStream, admin: Rc<Admin>) {
 pub(super) struct Admin {
     pub(super) settings: Arc<Settings>,
     pub(super) instruments: Arc<Instruments>,
+    pub(super) overview: Rc<Overview>,
     pub(super) readiness: Arc<Readiness>,
     pub(super) listeners: Vec<Listen>,
     pub(super) started: Moment,
@@ -89,6 +91,8 @@ impl Admin {
 
     fn show(&self, method: &Method, path: &str) -> Page {
         let page: fn(&Self) -> Page = match path {
+            "/" => |_| overview::html(),
+            "/stats" => |admin| admin.overview.stats(admin),
             "/health/live" => Self::live,
             "/health/ready" => Self::ready,
             "/health/info" => Self::info,

@@ -41,6 +41,7 @@ mod unary;
 mod admin;
 mod drain;
 mod instruments;
+mod overview;
 mod page;
 mod readiness;
 mod reload;
@@ -49,6 +50,7 @@ pub mod signals;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +71,7 @@ use clock::Moment;
 use in_flight::InFlight;
 use instruments::Instruments;
 use listener::Listener;
+use overview::Overview;
 use readiness::Readiness;
 use rest::Rest;
 use routes::Routes;
@@ -167,20 +170,24 @@ impl Server {
             recorder,
         })?;
         let acceptors = acceptor::start(self.listeners, &connections, &senders)?;
+        let instruments = Arc::new(Instruments {
+            metrics,
+            settings: Arc::clone(&settings),
+            in_flight: Arc::clone(&in_flight),
+            connections,
+        });
+        let overview = Rc::new(Overview::new(Arc::clone(&instruments)));
         let admin = Admin {
             settings: Arc::clone(&settings),
-            instruments: Arc::new(Instruments {
-                metrics,
-                settings: Arc::clone(&settings),
-                in_flight: Arc::clone(&in_flight),
-                connections,
-            }),
+            instruments,
+            overview: Rc::clone(&overview),
             readiness: Arc::clone(readiness),
             listeners: self.addresses,
             started: Moment::now(),
             rest: rest.transpose()?,
         };
         let mut control = JoinSet::new();
+        control.spawn_local(async move { overview.watch().await });
         control.spawn_local(admin::serve(
             tokio::net::TcpListener::from_std(self.admin)?,
             admin,

@@ -17,6 +17,7 @@ mod connections;
 mod filtered;
 mod listeners;
 mod metrics;
+mod overview;
 mod pages;
 mod reload;
 mod rest;
