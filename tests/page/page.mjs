@@ -49,6 +49,7 @@ async function main() {
     await load.stop();
     visit.assertClean();
     await step("a sidecar that is gone is seen to be gone, and to be back", () => goneAndBack(visit, sidecar));
+    await step("the page of the demo is alive", () => demoIsAlive(browser));
   } finally {
     await browser.close();
     await sidecar.stop();
@@ -252,6 +253,54 @@ async function goneAndBack(visit, sidecar) {
   assert.deepEqual(visit.violations, []);
 }
 
+// What a newcomer sees first.
+async function demoIsAlive(browser) {
+  const demo = start(["demo"], "pipe");
+  try {
+    const origin = await told(demo, /^ +page +(http:\S+)\/$/m);
+    for (const [viewport, scheme] of [[LAPTOP, "light"], [LAPTOP, "dark"], [PHONE, "light"]]) {
+      const visit = await Visit.open(browser, { origin }, viewport, scheme);
+      await waitFor(visit.page, () => document.body.dataset.state === "serving");
+      const before = await text(visit.page, "#tile-throughput .note");
+      await visit.page.waitForTimeout(6 * SECOND_MS);
+      assert.notEqual(await text(visit.page, "#tile-throughput .note"), before);
+      await shot(visit.page, `demo-${viewport === PHONE ? "phone-" : ""}${scheme}`);
+      visit.assertClean();
+      await visit.close();
+    }
+  } finally {
+    await end(demo, "SIGINT");
+  }
+  assert.equal(demo.exitCode, 0);
+}
+
+// What a process says on standard output, once it says it. It is read to its end, or the process could not go on.
+function told(child, pattern) {
+  let said = "";
+  return new Promise((resolve, reject) => {
+    child.stdout.on("data", chunk => {
+      said += chunk;
+      const found = said.match(pattern);
+      if (found) resolve(found[1]);
+    });
+    child.stdout.on("end", () => reject(new Error(`${pattern} is not in\n${said}`)));
+  });
+}
+
+// A process that does not outlive this one.
+function start(args, stdout) {
+  const child = spawn(BIDGATE, args, { stdio: ["ignore", stdout, "inherit"] });
+  process.on("exit", () => child.kill("SIGKILL"));
+  return child;
+}
+
+async function end(child, signal) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "exit", { signal: AbortSignal.timeout(PATIENCE_MS) });
+  child.kill(signal);
+  await ended.finally(() => child.kill("SIGKILL"));
+}
+
 // ---- A page that is looked at ----
 
 class Visit {
@@ -342,7 +391,7 @@ class Sidecar {
 
   async start() {
     await writeFile(this.policy, POLICY);
-    this.process = spawn(BIDGATE, this.arguments, { stdio: ["ignore", "inherit", "inherit"] });
+    this.process = start(this.arguments, "inherit");
     const since = Date.now();
     while (!(await this.isReady())) {
       assert.ok(this.process.exitCode === null && Date.now() - since < PATIENCE_MS, "the sidecar did not serve");
@@ -355,9 +404,7 @@ class Sidecar {
   }
 
   async stop() {
-    if (this.process.exitCode !== null) return;
-    this.process.kill("SIGTERM");
-    await once(this.process, "exit");
+    await end(this.process, "SIGTERM");
   }
 
   async stats() {
@@ -384,7 +431,7 @@ class Sidecar {
 const REQUEST = { id: "r", tmax: 250, imp: [{ id: "1", bidfloor: 0.5 }], bcat: ["IAB7-39"] };
 
 function answer(bid) {
-  const good = { id: "b", impid: "1", price: 1.25, adomain: ["juniper-outdoor.com"], cat: ["IAB20-12"], crid: "c", cid: "d" };
+  const good = { id: "b", impid: "1", price: 1.25, adomain: ["juniper-outdoor.com"], cat: ["IAB20-12"], crid: "c", cid: "d", adm: "<p>fresh air</p>" };
   return { id: "r", seatbid: [{ bid: [{ ...good, ...bid }] }] };
 }
 
@@ -436,4 +483,9 @@ function sum(numbers) {
   return numbers.reduce((total, number) => total + number, 0);
 }
 
+// A step waits for one thing at a time, and not for long; this is for what nobody thought of.
+setTimeout(() => {
+  console.error("page: took too long");
+  process.exit(1);
+}, 180 * SECOND_MS).unref();
 await main();

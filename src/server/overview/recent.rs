@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::reading::Reading;
 use super::{MARK_EVERY, POINTS};
 use crate::server::clock::Moment;
-use crate::verdict::{GateStatus, Verdict};
+use crate::verdict::{GateMode, GateStatus, Verdict};
 
 /// Counts of the past to subtract from those of the present: one a minute, for ten minutes.
 #[derive(Debug)]
@@ -82,15 +82,17 @@ impl Mark {
         }
     }
 
-    /// The most frequent first, and how many are not among them.
+    /// Those that cost bids first, then those that only warn; the most frequent first. And how many are left out.
     fn failures_since(&self, past: &Self) -> (Vec<Value>, usize) {
         let since = |(failure, count): (&Failure, &u64)| {
             let before = past.failures.get(failure).copied().unwrap_or(0);
             (count.saturating_sub(before), failure.clone())
         };
-        let failures = self.failures.iter().map(since);
-        most(
-            failures.collect(),
+        let mut failures: Vec<_> = self.failures.iter().map(since).collect();
+        failures
+            .sort_by_key(|(count, [.., mode])| (mode != GateMode::Enforce.name(), Reverse(*count)));
+        first(
+            failures,
             |count, [gate, status, reason, mode]| json!({ "gate": gate, "status": status, "reason": reason, "mode": mode, "count": count }),
         )
     }
@@ -104,8 +106,9 @@ impl Mark {
             }
             (verdicts.iter().sum(), (caller.clone(), verdicts))
         };
-        let callers = self.callers.iter().map(since);
-        most(callers.collect(), |_, ([agent_id, tool], verdicts)| {
+        let mut callers: Vec<_> = self.callers.iter().map(since).collect();
+        callers.sort_by_key(|(count, _)| Reverse(*count));
+        first(callers, |_, ([agent_id, tool], verdicts)| {
             let names = Verdict::ALL.map(|verdict| verdict.name().to_owned());
             let counts = verdicts.map(Value::from);
             let verdicts: serde_json::Map<_, _> = names.into_iter().zip(counts).collect();
@@ -144,10 +147,9 @@ fn callers(reading: &Reading) -> BTreeMap<Caller, Verdicts> {
     callers
 }
 
-/// The [`SHOWN`] with the highest counts, and how many more there are.
-fn most<T>(mut counted: Vec<(u64, T)>, show: impl Fn(u64, T) -> Value) -> (Vec<Value>, usize) {
+/// The first [`SHOWN`] of those that happened, and how many more there are.
+fn first<T>(mut counted: Vec<(u64, T)>, show: impl Fn(u64, T) -> Value) -> (Vec<Value>, usize) {
     counted.retain(|(count, _)| *count > 0);
-    counted.sort_by_key(|(count, _)| Reverse(*count));
     let left_out = counted.len().saturating_sub(SHOWN);
     let shown = counted.into_iter().take(SHOWN);
     (

@@ -129,7 +129,7 @@ function showHeadline(stats, history) {
 }
 
 function allIsWell(history) {
-  return history.length ? `nothing shed, late or lost in the last ${history.window}` : "";
+  return history.length ? `nothing shed, turned away or lost in the last ${history.window}` : "";
 }
 
 function troublesOf(stats, history) {
