@@ -32,14 +32,23 @@ pub(super) async fn keep_calling(stories: &[Story], channel: Channel) -> CliErro
 fn calls(stories: &[Story]) -> Result<Vec<EvaluateRequest>, CliError> {
     let typical = typical()?;
     let mut calls = Vec::with_capacity(stories.len() * CALLS_A_STORY);
-    for story in stories {
-        calls.extend(std::iter::repeat_n(typical.clone(), CALLS_A_STORY - 1));
-        calls.push(story.call());
+    for (story, tool) in stories.iter().zip(TOOLS.into_iter().cycle()) {
+        let to_tool = |call| EvaluateRequest {
+            tool: tool.to_owned(),
+            ..call
+        };
+        calls.extend(std::iter::repeat_n(
+            to_tool(typical.clone()),
+            CALLS_A_STORY - 1,
+        ));
+        calls.push(to_tool(story.call()));
     }
     Ok(calls)
 }
 
 /// Two hundred calls a second: enough for percentiles, and nothing that a laptop's fan would notice.
 const PAUSE: Duration = Duration::from_millis(5);
+/// A bidder bids on more than one exchange.
+const TOOLS: [&str; 3] = ["exchange-a", "exchange-b", "exchange-c"];
 /// Most auctions of a bidder in good health are as they should be.
 const CALLS_A_STORY: usize = 10;

@@ -134,7 +134,7 @@ mod tests {
             };
             let rank = part * float(total);
             if rank > float(within) {
-                prop_assert_eq!(found, float(BOUNDS[BOUNDS.len() - 1]));
+                prop_assert_eq!(whole(found), BOUNDS[BOUNDS.len() - 1]);
                 return Ok(());
             }
             // A nanosecond holds at most 40 durations of 1000 ns.

@@ -463,7 +463,7 @@ function unwanted({ dropped }) {
 
 function showRefusals(totals) {
   put(at("refused-shed"), count(totals.shed));
-  put(at("refused-malformed"), count(sum(Object.values(totals.malformed))));
+  put(at("refused-malformed"), count(totals.malformed.message));
   put(at("refused-too-large"), count(totals.too_large));
   put(at("refused-invalid"), count(totals.invalid_argument));
   put(at("refused-connections"), count(totals.connections_refused));
