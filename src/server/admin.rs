@@ -1,4 +1,5 @@
-//! The admin pages: health, metrics, the policy and the log, over HTTP/1.1 on the control thread; and calls, if configured.
+//! The admin pages: the overview, health, metrics, the policy and the log, over HTTP/1.1 on the control thread; and calls, if
+//! configured.
 //!
 //! One request a connection, a fixed number of connections, and a deadline for each: a caller that
 //! dawdles costs a place for some seconds and no more.
@@ -22,6 +23,7 @@ use super::clock::Moment;
 use super::instruments::Instruments;
 use super::living::Standing;
 use super::log_page;
+use super::overview::{self, Overview};
 use super::page::{Page, allowing, error, json, page};
 use super::readiness::Readiness;
 use super::rest::Rest;
@@ -73,6 +75,7 @@ async fn connection(stream: TcpStream, admin: Rc<Admin>) {
 pub(super) struct Admin {
     pub(super) settings: Arc<Settings>,
     pub(super) instruments: Arc<Instruments>,
+    pub(super) overview: Rc<Overview>,
     pub(super) readiness: Arc<Readiness>,
     pub(super) listeners: Vec<Listen>,
     pub(super) started: Moment,
@@ -91,6 +94,8 @@ impl Admin {
 
     fn show(&self, method: &Method, path: &str) -> Page {
         let page: fn(&Self) -> Page = match path {
+            "/" => |_| overview::html(),
+            "/stats" => |admin| admin.overview.stats(admin),
             "/health/live" => Self::live,
             "/health/ready" => Self::ready,
             "/health/info" => Self::info,

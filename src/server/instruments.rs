@@ -21,7 +21,6 @@ pub(super) struct Instruments {
 
 impl Instruments {
     /// Hands every sample of every family to `each`, in the order of the catalog.
-    #[expect(dead_code, reason = "read by the page and by exporters")]
     pub(super) fn collect(&self, each: &mut dyn FnMut(&Sample<'_>)) {
         self.read(|gauges| self.metrics.collect(gauges, each));
     }

@@ -43,6 +43,7 @@ mod drain;
 mod instruments;
 mod log_page;
 mod memory;
+mod overview;
 mod page;
 mod readiness;
 mod reload;
@@ -51,6 +52,7 @@ pub mod signals;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,6 +74,7 @@ use clock::Moment;
 use in_flight::InFlight;
 use instruments::Instruments;
 use listener::Listener;
+use overview::Overview;
 use readiness::Readiness;
 use rest::Rest;
 use routes::Routes;
@@ -182,21 +185,25 @@ impl Server {
             pen: pens.next(),
         })?;
         let acceptors = acceptor::start(self.listeners, &connections, &senders)?;
+        let instruments = Arc::new(Instruments {
+            metrics,
+            settings: Arc::clone(&settings),
+            in_flight: Arc::clone(&in_flight),
+            connections,
+            ledger: Arc::clone(telemetry.ledger()),
+        });
+        let overview = Rc::new(Overview::new(Arc::clone(&instruments)));
         let admin = Admin {
             settings: Arc::clone(&settings),
-            instruments: Arc::new(Instruments {
-                metrics,
-                settings: Arc::clone(&settings),
-                in_flight: Arc::clone(&in_flight),
-                connections,
-                ledger: Arc::clone(telemetry.ledger()),
-            }),
+            instruments,
+            overview: Rc::clone(&overview),
             readiness: Arc::clone(readiness),
             listeners: self.addresses,
             started: Moment::now(),
             rest: rest.transpose()?,
         };
         let mut control = JoinSet::new();
+        control.spawn_local(async move { overview.watch().await });
         control.spawn_local(admin::serve(
             tokio::net::TcpListener::from_std(self.admin)?,
             admin,
