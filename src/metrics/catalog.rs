@@ -1,60 +1,92 @@
-//! Every metric by name. Units stand in the name; a counter ends in `_total`.
+//! Every metric family, in one table. Units stand in the name; a counter ends in `_total`.
 
-/// A metric family.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Family {
-    /// Name on the page.
-    pub(super) name: &'static str,
-    /// Prometheus type.
-    pub(super) kind: &'static str,
+/// A metric family: what all its samples have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// Name, with its unit.
+    pub name: &'static str,
+    /// What its samples are.
+    pub kind: Kind,
+    /// Names of the labels that every sample has, in this order.
+    pub labels: &'static [&'static str],
     /// One sentence for the reader of the page.
-    pub(super) help: &'static str,
+    pub help: &'static str,
+}
+
+/// What the samples of a family are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Grows, and begins at 0 when the process does.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Durations by size.
+    Histogram,
+}
+
+impl Kind {
+    /// The word for it in Prometheus text.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
 }
 
 macro_rules! families {
-    ($($constant:ident = $name:literal, $kind:literal, $help:literal;)*) => {
-        $(pub(super) const $constant: Family = Family { name: $name, kind: $kind, help: $help };)*
+    ($($constant:ident = $kind:ident $name:literal $labels:tt, $help:literal;)*) => {
+        $(
+            pub(super) const $constant: Family =
+                Family { name: $name, kind: Kind::$kind, labels: &$labels, help: $help };
+        )*
+
+        /// Every family, in the order in which they are collected.
+        pub const CATALOG: &[Family] = &[$($constant),*];
     };
 }
 
 families! {
-    EVALUATIONS = "bidgate_evaluations_total", "counter", "Auctions judged, by verdict.";
-    GATE_OUTCOMES = "bidgate_gate_outcomes_total", "counter", "What each gate decided, by status, reason code and mode.";
-    EVALUATION_SECONDS = "bidgate_evaluation_seconds", "histogram", "Wall clock of one evaluation.";
-    IN_FLIGHT = "bidgate_in_flight", "gauge", "Calls and stream messages held now.";
-    SHED = "bidgate_shed_total", "counter", "Calls and stream messages refused because too many were in flight.";
-    TOO_LARGE = "bidgate_too_large_total", "counter", "Messages above max_message_bytes.";
-    MALFORMED = "bidgate_malformed_total", "counter", "Messages and payloads that could not be read.";
-    INVALID_ARGUMENT = "bidgate_invalid_argument_total", "counter", "Calls with agent_id or tool out of range.";
-    CONNECTIONS_OPEN = "bidgate_connections_open", "gauge", "Connections open now.";
-    CONNECTIONS_REFUSED = "bidgate_connections_refused_total", "counter", "Connections closed at once for want of room.";
-    BUILD_INFO = "bidgate_build_info", "gauge", "Always 1; the label names the version.";
-    POLICY_INFO = "bidgate_policy_info", "gauge", "Always 1; the label is the digest of the policy that judges.";
-    POLICY_AGE = "bidgate_policy_age_seconds", "gauge", "Time since the policy that judges was loaded.";
-    POLICY_RELOADS = "bidgate_policy_reloads_total", "counter", "Attempts to replace the policy, by outcome.";
-    POLICY_FILE_ACCEPTED = "bidgate_policy_file_accepted", "gauge", "1 when the policy was last read without a problem, 0 when it was refused.";
-    RESIDENT_MEMORY = "process_resident_memory_bytes", "gauge", "Resident memory.";
-    CPU_SECONDS = "process_cpu_seconds_total", "counter", "User and system time.";
-    OPEN_FDS = "process_open_fds", "gauge", "Open file descriptors.";
-    START_TIME = "process_start_time_seconds", "gauge", "Start of the process, Unix time.";
+    EVALUATIONS = Counter "bidgate_evaluations_total" ["verdict"], "Auctions judged, by verdict.";
+    AGENT_EVALUATIONS = Counter "bidgate_agent_evaluations_total" ["agent_id", "tool", "verdict"], "Auctions judged, by caller and verdict; callers for whom there is no room count as other.";
+    GATE_OUTCOMES = Counter "bidgate_gate_outcomes_total" ["gate", "status", "reason", "mode"], "What each gate decided, by status, reason code and mode.";
+    EVALUATION_SECONDS = Histogram "bidgate_evaluation_seconds" [], "Wall clock of one evaluation.";
+    EVALUATION_BUDGET = Gauge "bidgate_evaluation_budget_seconds" [], "What the policy allows one evaluation to take.";
+    IN_FLIGHT = Gauge "bidgate_in_flight" [], "Calls and stream messages held now.";
+    MAX_IN_FLIGHT = Gauge "bidgate_max_in_flight" [], "Calls and stream messages that may be held at a time.";
+    SHED = Counter "bidgate_shed_total" [], "Calls and stream messages refused because too many were in flight.";
+    TOO_LARGE = Counter "bidgate_too_large_total" [], "Messages above max_message_bytes.";
+    MALFORMED = Counter "bidgate_malformed_total" ["payload"], "Messages and payloads that could not be read.";
+    INVALID_ARGUMENT = Counter "bidgate_invalid_argument_total" [], "Calls with agent_id or tool out of range.";
+    CONNECTIONS_OPEN = Gauge "bidgate_connections_open" [], "Connections open now.";
+    CONNECTIONS_REFUSED = Counter "bidgate_connections_refused_total" [], "Connections closed at once for want of room.";
+    BUILD_INFO = Gauge "bidgate_build_info" ["version"], "Always 1; the label names the version.";
+    POLICY_INFO = Gauge "bidgate_policy_info" ["version"], "Always 1; the label is the digest of the policy that judges.";
+    POLICY_AGE = Gauge "bidgate_policy_age_seconds" [], "Time since the policy that judges was loaded.";
+    POLICY_RELOADS = Counter "bidgate_policy_reloads_total" ["outcome"], "Attempts to replace the policy, by outcome.";
+    POLICY_FILE_ACCEPTED = Gauge "bidgate_policy_file_accepted" [], "1 when the policy was last read without a problem, 0 when it was refused.";
+    TELEMETRY_INFO = Gauge "bidgate_telemetry_info" ["sink"], "Always 1; the label names where records go.";
+    TELEMETRY_OFFERED = Counter "bidgate_telemetry_events_offered_total" [], "Evaluations offered to telemetry: delivered, dropped and in flight together.";
+    TELEMETRY_DELIVERED = Counter "bidgate_telemetry_events_delivered_total" [], "Events that the sink has taken.";
+    TELEMETRY_DROPPED = Counter "bidgate_telemetry_events_dropped_total" ["reason"], "Events that will not be delivered, by reason.";
+    TELEMETRY_IN_FLIGHT = Gauge "bidgate_telemetry_events_in_flight" [], "Events neither delivered nor dropped yet.";
+    TELEMETRY_PENDING = Gauge "bidgate_telemetry_batches_pending" [], "Batches that wait for their delivery, or are being delivered.";
+    TELEMETRY_BATCHES = Counter "bidgate_telemetry_batches_delivered_total" [], "Batches that the sink has taken.";
+    TELEMETRY_RETRIES = Counter "bidgate_telemetry_retries_total" [], "Attempts to deliver a batch after one that failed.";
+    LOG_LINES_SUPPRESSED = Counter "bidgate_log_lines_suppressed_total" [], "Log lines left out because too many were like them.";
+    RESIDENT_MEMORY = Gauge "process_resident_memory_bytes" [], "Resident memory.";
+    CPU_SECONDS = Counter "process_cpu_seconds_total" [], "User and system time.";
+    OPEN_FDS = Gauge "process_open_fds" [], "Open file descriptors.";
+    MAX_FDS = Gauge "process_max_fds" [], "File descriptors that may be open.";
+    THREADS = Gauge "process_threads" [], "Threads.";
+    START_TIME = Gauge "process_start_time_seconds" [], "Start of the process, Unix time.";
 }
 
-/// Upper bounds of the evaluation histogram, in nanoseconds, and as the page writes them, in seconds. They span
-/// from the parse of an empty auction to well past the default budget of 15 ms.
-pub(super) const EVALUATION_BUCKETS: [(u64, &str); 15] = [
-    (1_000, "0.000001"),
-    (2_000, "0.000002"),
-    (5_000, "0.000005"),
-    (10_000, "0.00001"),
-    (20_000, "0.00002"),
-    (50_000, "0.00005"),
-    (100_000, "0.0001"),
-    (200_000, "0.0002"),
-    (500_000, "0.0005"),
-    (1_000_000, "0.001"),
-    (2_000_000, "0.002"),
-    (5_000_000, "0.005"),
-    (10_000_000, "0.01"),
-    (15_000_000, "0.015"),
-    (50_000_000, "0.05"),
+/// Upper bounds of the evaluation histogram, in nanoseconds. They span from the parse of an empty auction to well past
+/// the default budget of 15 ms.
+pub(super) const EVALUATION_BUCKETS: [u64; 15] = [
+    1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000,
+    5_000_000, 10_000_000, 15_000_000, 50_000_000,
 ];

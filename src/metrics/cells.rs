@@ -97,7 +97,7 @@ pub(super) struct Histogram {
 
 impl Histogram {
     pub(super) fn record(&self, duration_ns: u64) {
-        let bucket = EVALUATION_BUCKETS.partition_point(|(bound_ns, _)| *bound_ns < duration_ns);
+        let bucket = EVALUATION_BUCKETS.partition_point(|bound_ns| *bound_ns < duration_ns);
         if let Some(bucket) = self.buckets.get(bucket) {
             bucket.increment();
         }

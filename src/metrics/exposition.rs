@@ -1,177 +1,68 @@
 //! The page: Prometheus text format 0.0.4.
 
-use std::fmt::{Display, Write as _};
-use std::sync::Arc;
+use std::fmt::{self, Display, Write as _};
 
-use super::catalog::{self, EVALUATION_BUCKETS, Family};
-use super::cells::{Cells, Counter};
-use super::{Metrics, PolicyGauges, ServerGauges, process};
-use crate::callers::CallerId;
-use crate::policy::GateSlot;
-use crate::verdict::{GateMode, GateStatus, Reason, Verdict};
+use super::catalog::Family;
+use super::sample::{HistogramSnapshot, Sample, Value};
 
-/// Writes every family.
-pub(super) fn render(metrics: &Metrics, server: &ServerGauges<'_>) -> String {
-    let workers = &metrics.workers;
-    let mut page = Page(String::with_capacity(16 * 1024));
-    page.evaluations(metrics);
-    page.gate_outcomes(&metrics.gates, workers);
-    page.evaluation_seconds(workers);
-    page.single(catalog::IN_FLIGHT, server.in_flight);
-    page.refusals(workers);
-    page.single(catalog::CONNECTIONS_OPEN, server.connections_open);
-    page.single(catalog::CONNECTIONS_REFUSED, server.connections_refused);
-    page.info(catalog::BUILD_INFO, env!("CARGO_PKG_VERSION"));
-    page.policy(&server.policy);
-    page.process();
-    page.0
+/// A page being written, sample by sample.
+pub(super) struct Page {
+    text: String,
+    /// Of the sample before.
+    family: Option<Family>,
 }
 
-struct Page(String);
-
 impl Page {
-    fn evaluations(&mut self, metrics: &Metrics) {
-        let family = self.family(catalog::EVALUATIONS);
-        for verdict in Verdict::ALL {
-            let callers = (0..CallerId::COUNT).map(CallerId::from_index);
-            let value: u64 = callers
-                .map(|caller| metrics.evaluations(caller, verdict))
-                .sum();
-            self.sample(family, &[("verdict", verdict.name())], value);
+    pub(super) fn new() -> Self {
+        Self {
+            text: String::with_capacity(CAPACITY_BYTES),
+            family: None,
         }
     }
 
-    fn gate_outcomes(&mut self, gates: &[&str], workers: &[Arc<Cells>]) {
-        let family = self.family(catalog::GATE_OUTCOMES);
-        for (slot, gate) in gates.iter().enumerate() {
-            let slot =
-                u16::try_from(slot).map_or(GateSlot::from_number(u16::MAX), GateSlot::from_number);
-            for (mode, status, reason) in every_outcome() {
-                let value = sum(workers, |cells| cells.outcome(slot, mode, status, reason));
-                self.gate_outcome(family, gate, (mode, status, reason), value);
-            }
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
+
+    /// Adds a sample. Those of one family come one after another.
+    pub(super) fn add(&mut self, sample: &Sample<'_>) {
+        if self.family.replace(sample.family) != Some(sample.family) {
+            self.head(sample.family);
+        }
+        let Sample {
+            family,
+            labels,
+            value,
+        } = *sample;
+        match value {
+            Value::Count(count) => self.line(family.name, "", labels, count),
+            Value::Gauge(value) => self.line(family.name, "", labels, value),
+            Value::Seconds { ns } => self.line(family.name, "", labels, Seconds(ns)),
+            Value::Histogram(durations) => self.histogram(family.name, labels, durations),
         }
     }
 
-    /// What has not happened is left out: most combinations of gate, status and reason cannot.
-    fn gate_outcome(
-        &mut self,
-        family: Family,
-        gate: &str,
-        (mode, status, reason): Outcome,
-        value: u64,
-    ) {
-        if value > 0 {
-            let reason = reason.map_or("", Reason::name);
-            let labels = [
-                ("gate", gate),
-                ("status", status.name()),
-                ("reason", reason),
-                ("mode", mode.name()),
-            ];
-            self.sample(family, &labels, value);
-        }
+    fn head(&mut self, family: Family) {
+        let Family { name, help, .. } = family;
+        let kind = family.kind.name();
+        self.write(format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
     }
 
-    fn evaluation_seconds(&mut self, workers: &[Arc<Cells>]) {
-        let family = self.family(catalog::EVALUATION_SECONDS);
+    fn histogram(&mut self, name: &str, labels: &[Label<'_>], durations: &HistogramSnapshot) {
+        let bounds = durations.bounds_ns.iter();
+        let bounds = bounds.map(|bound| Seconds(*bound).to_string());
+        let bounds = bounds.chain(["+Inf".to_owned()]);
         let mut count = 0;
-        let bounds = EVALUATION_BUCKETS
-            .iter()
-            .map(|(_, bound)| *bound)
-            .chain(["+Inf"]);
-        for (position, bound) in bounds.enumerate() {
-            count += workers
-                .iter()
-                .map(|cells| cells.evaluation_seconds.bucket(position))
-                .sum::<u64>();
-            self.line(family.name, "_bucket", &[("le", bound)], count);
+        for (bound, in_bucket) in bounds.zip(&durations.counts) {
+            count += in_bucket;
+            let with_bound = [labels, &[("le", &bound)]].concat();
+            self.line(name, "_bucket", &with_bound, count);
         }
-        let sum_ns = workers
-            .iter()
-            .map(|cells| cells.evaluation_seconds.sum_ns())
-            .sum();
-        self.line(family.name, "_sum", &[], Seconds::from_ns(sum_ns));
-        self.line(family.name, "_count", &[], count);
+        self.line(name, "_sum", labels, Seconds(durations.sum_ns));
+        self.line(name, "_count", labels, count);
     }
 
-    fn refusals(&mut self, workers: &[Arc<Cells>]) {
-        self.single(catalog::SHED, sum(workers, |cells| &cells.shed));
-        self.single(catalog::TOO_LARGE, sum(workers, |cells| &cells.too_large));
-        let family = self.family(catalog::MALFORMED);
-        self.sample(
-            family,
-            &[("payload", "bid_request")],
-            sum(workers, |cells| &cells.malformed_bid_request),
-        );
-        self.sample(
-            family,
-            &[("payload", "bid_response")],
-            sum(workers, |cells| &cells.malformed_bid_response),
-        );
-        self.sample(
-            family,
-            &[("payload", "message")],
-            sum(workers, |cells| &cells.malformed_message),
-        );
-        self.single(
-            catalog::INVALID_ARGUMENT,
-            sum(workers, |cells| &cells.invalid_argument),
-        );
-    }
-
-    fn policy(&mut self, policy: &PolicyGauges<'_>) {
-        self.info(catalog::POLICY_INFO, policy.version);
-        let age_ns = u64::try_from(policy.age.as_nanos()).unwrap_or(u64::MAX);
-        self.single(catalog::POLICY_AGE, Seconds::from_ns(age_ns));
-        let family = self.family(catalog::POLICY_RELOADS);
-        self.sample(family, &[("outcome", "loaded")], policy.reloads);
-        self.sample(family, &[("outcome", "refused")], policy.refusals);
-        self.single(
-            catalog::POLICY_FILE_ACCEPTED,
-            u8::from(policy.file_accepted),
-        );
-    }
-
-    /// What the system does not tell is left out.
-    fn process(&mut self) {
-        if let Some(bytes) = process::resident_memory_bytes() {
-            self.single(catalog::RESIDENT_MEMORY, bytes);
-        }
-        if let Some(ticks) = process::cpu_ticks() {
-            self.single(catalog::CPU_SECONDS, Seconds::from_ticks(ticks));
-        }
-        if let Some(fds) = process::open_fds() {
-            self.single(catalog::OPEN_FDS, fds);
-        }
-        if let Some(start) = process::start_time_seconds() {
-            self.single(catalog::START_TIME, start);
-        }
-    }
-
-    fn info(&mut self, family: Family, version: &str) {
-        let family = self.family(family);
-        self.sample(family, &[("version", version)], 1);
-    }
-
-    fn single(&mut self, family: Family, value: impl Display) {
-        let family = self.family(family);
-        self.sample(family, &[], value);
-    }
-
-    fn family(&mut self, family: Family) -> Family {
-        self.write(format_args!(
-            "# HELP {} {}\n# TYPE {} {}\n",
-            family.name, family.help, family.name, family.kind
-        ));
-        family
-    }
-
-    fn sample(&mut self, family: Family, labels: &[(&str, &str)], value: impl Display) {
-        self.line(family.name, "", labels, value);
-    }
-
-    fn line(&mut self, name: &str, suffix: &str, labels: &[(&str, &str)], value: impl Display) {
+    fn line(&mut self, name: &str, suffix: &str, labels: &[Label<'_>], value: impl Display) {
         self.write(format_args!("{name}{suffix}"));
         for (position, (label, text)) in labels.iter().enumerate() {
             let before = if position == 0 { '{' } else { ',' };
@@ -182,33 +73,21 @@ impl Page {
     }
 
     /// Writing to a string cannot fail.
-    fn write(&mut self, text: std::fmt::Arguments<'_>) {
-        self.0.write_fmt(text).unwrap_or(());
+    fn write(&mut self, text: fmt::Arguments<'_>) {
+        self.text.write_fmt(text).unwrap_or(());
     }
 }
 
-/// What is counted of a gate.
-type Outcome = (GateMode, GateStatus, Option<Reason>);
+type Label<'a> = (&'static str, &'a str);
 
-fn every_outcome() -> impl Iterator<Item = Outcome> {
-    let reasons = || Reason::ALL.iter().copied().map(Some).chain([None]);
-    let statuses = || {
-        GateMode::ALL
-            .into_iter()
-            .flat_map(|mode| GateStatus::ALL.map(|status| (mode, status)))
-    };
-    statuses().flat_map(move |(mode, status)| reasons().map(move |reason| (mode, status, reason)))
-}
-
-fn sum<'c>(workers: &'c [Arc<Cells>], counter: impl Fn(&'c Cells) -> &'c Counter) -> u64 {
-    workers.iter().map(|cells| counter(cells).read()).sum()
-}
+/// Most pages fit.
+const CAPACITY_BYTES: usize = 32 * 1024;
 
 /// A label value, with what the format reserves escaped.
 struct Escaped<'a>(&'a str);
 
 impl Display for Escaped<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for character in self.0.chars() {
             match character {
                 '\\' => f.write_str("\\\\")?,
@@ -221,36 +100,16 @@ impl Display for Escaped<'_> {
     }
 }
 
-/// A duration as a decimal number of seconds, exact.
-struct Seconds {
-    whole: u64,
-    nanos: u64,
-}
-
-impl Seconds {
-    const fn from_ns(ns: u64) -> Self {
-        Self {
-            whole: ns / NS_PER_SECOND,
-            nanos: ns % NS_PER_SECOND,
-        }
-    }
-
-    const fn from_ticks(ticks: u64) -> Self {
-        let nanos =
-            (ticks % process::TICKS_PER_SECOND) * (NS_PER_SECOND / process::TICKS_PER_SECOND);
-        Self {
-            whole: ticks / process::TICKS_PER_SECOND,
-            nanos,
-        }
-    }
-}
+/// Nanoseconds as a decimal number of seconds, exact.
+struct Seconds(u64);
 
 impl Display for Seconds {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let digits = format!("{:09}", self.nanos);
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, nanos) = (self.0 / NS_PER_SECOND, self.0 % NS_PER_SECOND);
+        let digits = format!("{nanos:09}");
         match digits.trim_end_matches('0') {
-            "" => write!(f, "{}", self.whole),
-            fraction => write!(f, "{}.{fraction}", self.whole),
+            "" => write!(f, "{whole}"),
+            fraction => write!(f, "{whole}.{fraction}"),
         }
     }
 }

@@ -4,20 +4,32 @@
 //! lock, no allocation, no system call and no cache line of another worker.
 
 mod catalog;
+
 mod cells;
+mod evaluations;
+mod gauges;
+
+mod sample;
+mod walk;
+
 mod exposition;
 mod process;
 
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
+
+pub use catalog::{CATALOG, Family, Kind};
+pub use gauges::{DroppedEvents, PolicyGauges, ServerGauges, TelemetryGauges};
+pub use sample::{HistogramSnapshot, Sample, Value};
 
 use cells::Cells;
+use exposition::Page;
+use walk::Walk;
 
 use crate::callers::{CallerId, Callers};
 use crate::evaluate::Evaluation;
-use crate::policy::Policy;
+use crate::policy::{GateSlot, Policy};
 use crate::verdict::{ErrorCode, Verdict};
 
 /// All workers' cells, for the scrape.
@@ -65,10 +77,24 @@ impl Metrics {
         self.workers.iter().map(counted).sum()
     }
 
+    /// Every gate that has cells of its own, and the one that stands for all others, each with its label.
+    fn gates(&self) -> impl Iterator<Item = (GateSlot, &'static str)> {
+        let slots = (0..).map(GateSlot::from_number);
+        slots.zip(self.gates.iter().copied())
+    }
+
+    /// Hands every sample of every family to `each`, in the order of [`CATALOG`]. Recording goes on meanwhile, and
+    /// waits for nothing here.
+    pub fn collect(&self, server: &ServerGauges<'_>, each: &mut dyn FnMut(&Sample<'_>)) {
+        Walk::new(self, each).all(server);
+    }
+
     /// The page of `/metrics`, Prometheus text format 0.0.4.
     #[must_use]
     pub fn render(&self, server: &ServerGauges<'_>) -> String {
-        exposition::render(self, server)
+        let mut page = Page::new();
+        self.collect(server, &mut |sample| page.add(sample));
+        page.into_text()
     }
 }
 
@@ -78,34 +104,6 @@ const CUSTOM_GATE: &str = "custom";
 
 /// Content type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// What the server knows and no worker counts.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ServerGauges<'a> {
-    /// Calls and stream messages held now.
-    pub in_flight: usize,
-    /// Connections open now.
-    pub connections_open: usize,
-    /// Connections closed at once for want of room.
-    pub connections_refused: u64,
-    /// The policy that judges now.
-    pub policy: PolicyGauges<'a>,
-}
-
-/// What the server knows of its policy.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PolicyGauges<'a> {
-    /// Digest.
-    pub version: &'a str,
-    /// Time since it was loaded.
-    pub age: Duration,
-    /// Policies that took the place of another.
-    pub reloads: u64,
-    /// Attempts to replace it that failed.
-    pub refusals: u64,
-    /// Whether the latest attempt, or the start, succeeded.
-    pub file_accepted: bool,
-}
 
 /// One worker's pen: the only writer of its cells.
 #[derive(Debug)]
@@ -187,8 +185,11 @@ impl Recorder {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::evaluate::{Call, Clock, Evaluator};
+    use crate::limits::CALLERS_MAX;
 
     struct Stopped;
 
@@ -208,15 +209,28 @@ mod tests {
         }
         let gauges = ServerGauges {
             in_flight: 3,
+            max_in_flight: 1024,
             connections_open: 2,
             connections_refused: 1,
             policy: PolicyGauges {
                 version: "v\"1",
+                budget: Duration::from_millis(15),
                 age: Duration::from_millis(1500),
                 reloads: 4,
                 refusals: 5,
                 file_accepted: false,
             },
+            telemetry: TelemetryGauges {
+                offered: 9,
+                delivered: 5,
+                dropped: DroppedEvents {
+                    sampled_out: 3,
+                    ..DroppedEvents::default()
+                },
+                in_flight: 1,
+                ..TelemetryGauges::default()
+            },
+            log_lines_suppressed: 6,
         };
         metrics.render(&gauges)
     }
@@ -226,13 +240,22 @@ mod tests {
     }
 
     fn observe_by(recorder: &Recorder, policy: &Policy) {
-        let mut evaluator = Evaluator::default();
         let call = Call {
             agent_id: "a",
             bid_request: b"{}",
             ..Call::default()
         };
-        recorder.observe(&evaluator.evaluate(&call, policy, &Stopped));
+        recorder.observe(&Evaluator::default().evaluate(&call, policy, &Stopped));
+    }
+
+    fn observe_call(recorder: &Recorder, agent_id: &str, tool: &str) {
+        let call = Call {
+            agent_id,
+            tool,
+            bid_request: b"{}",
+            ..Call::default()
+        };
+        recorder.observe(&Evaluator::default().evaluate(&call, &Policy::default(), &Stopped));
     }
 
     #[test]
@@ -322,6 +345,57 @@ mod tests {
                 page.contains(&format!("{line}\n")),
                 "{line} is not in\n{page}"
             );
+        }
+    }
+
+    #[test]
+    fn every_family_of_the_catalog_is_collected_in_its_order_and_with_its_labels() {
+        let (metrics, recorders) = Metrics::new(1);
+        observe(&recorders[0]);
+        let mut families = Vec::new();
+        metrics.collect(&ServerGauges::default(), &mut |sample| {
+            let labels: Vec<_> = sample.labels.iter().map(|(name, _)| *name).collect();
+            assert_eq!(labels, sample.family.labels, "{}", sample.family.name);
+            families.push(sample.family.name);
+        });
+        families.dedup();
+        let catalog = CATALOG.iter().map(|family| family.name);
+        #[cfg(not(target_os = "linux"))]
+        let catalog = catalog.filter(|name| !name.starts_with("process_"));
+        assert_eq!(families, catalog.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn names_say_what_is_counted_and_in_which_unit() {
+        for family in CATALOG {
+            let counts = family.kind == Kind::Counter;
+            assert_eq!(family.name.ends_with("_total"), counts, "{}", family.name);
+            let times = family.kind == Kind::Histogram;
+            assert!(
+                !times || family.name.ends_with("_seconds"),
+                "{}",
+                family.name
+            );
+        }
+    }
+
+    #[test]
+    fn callers_of_one_name_are_one_sample() {
+        let (metrics, recorders) = Metrics::new(2);
+        for recorder in &recorders {
+            observe(recorder);
+            observe_call(recorder, "other", "other");
+        }
+        for number in 0..CALLERS_MAX {
+            observe_call(&recorders[0], &format!("agent-{number}"), "");
+        }
+        let page = metrics.render(&ServerGauges::default());
+        for line in [
+            "bidgate_agent_evaluations_total{agent_id=\"a\",tool=\"\",verdict=\"no_bid\"} 2\n",
+            // Two who are called so, on each worker, and two who found no room.
+            "bidgate_agent_evaluations_total{agent_id=\"other\",tool=\"other\",verdict=\"no_bid\"} 4\n",
+        ] {
+            assert_eq!(page.matches(line).count(), 1, "{line} is not in\n{page}");
         }
     }
 

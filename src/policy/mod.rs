@@ -115,6 +115,12 @@ impl Policy {
         self.base.names()
     }
 
+    /// The time that an evaluation of a call without an override may take, in nanoseconds.
+    #[must_use]
+    pub const fn timeout_ns(&self) -> u64 {
+        self.base.timeout_ns
+    }
+
     /// The names of all gates that any policy can have: `tmaxGuard`, then in their default order.
     pub fn known_gates() -> impl Iterator<Item = &'static str> {
         std::iter::once(TmaxGuard::NAME).chain(GATES.iter().map(|row| row.name))

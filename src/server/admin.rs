@@ -18,16 +18,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::acceptor::Connections;
 use super::clock::Moment;
-use super::in_flight::InFlight;
+use super::instruments::Instruments;
 use super::living::Standing;
 use super::page::{Page, allowing, json, page};
 use super::readiness::Readiness;
 use super::rest::Rest;
 use super::settings::Settings;
 use crate::config::Listen;
-use crate::metrics::{self, Metrics, PolicyGauges, ServerGauges};
+use crate::metrics;
 
 /// Serves the pages for as long as it is polled.
 pub(super) async fn serve(listener: TcpListener, admin: Admin) {
@@ -72,9 +71,7 @@ async fn connection(stream: TcpStream, admin: Rc<Admin>) {
 #[derive(Debug)]
 pub(super) struct Admin {
     pub(super) settings: Arc<Settings>,
-    pub(super) metrics: Metrics,
-    pub(super) in_flight: Arc<InFlight>,
-    pub(super) connections: Arc<Connections>,
+    pub(super) instruments: Arc<Instruments>,
     pub(super) readiness: Arc<Readiness>,
     pub(super) listeners: Vec<Listen>,
     pub(super) started: Moment,
@@ -155,20 +152,11 @@ impl Admin {
     }
 
     fn metrics(&self) -> Page {
-        let standing = self.settings.policy.standing();
-        let text = self.metrics.render(&ServerGauges {
-            in_flight: self.in_flight.count(),
-            connections_open: self.connections.open(),
-            connections_refused: self.connections.refused(),
-            policy: PolicyGauges {
-                version: standing.policy.version(),
-                age: standing.loaded.elapsed(),
-                reloads: standing.reloads,
-                refusals: standing.refusals,
-                file_accepted: standing.refused.is_none(),
-            },
-        });
-        page(StatusCode::OK, metrics::CONTENT_TYPE, text)
+        page(
+            StatusCode::OK,
+            metrics::CONTENT_TYPE,
+            self.instruments.page(),
+        )
     }
 
     fn policy(&self) -> Page {

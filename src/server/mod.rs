@@ -40,6 +40,7 @@ mod unary;
 
 mod admin;
 mod drain;
+mod instruments;
 mod page;
 mod readiness;
 mod reload;
@@ -66,6 +67,7 @@ use acceptor::{Accepted, Connections};
 use admin::Admin;
 use clock::Moment;
 use in_flight::InFlight;
+use instruments::Instruments;
 use listener::Listener;
 use readiness::Readiness;
 use rest::Rest;
@@ -167,9 +169,12 @@ impl Server {
         let acceptors = acceptor::start(self.listeners, &connections, &senders)?;
         let admin = Admin {
             settings: Arc::clone(&settings),
-            metrics,
-            in_flight: Arc::clone(&in_flight),
-            connections,
+            instruments: Arc::new(Instruments {
+                metrics,
+                settings: Arc::clone(&settings),
+                in_flight: Arc::clone(&in_flight),
+                connections,
+            }),
             readiness: Arc::clone(readiness),
             listeners: self.addresses,
             started: Moment::now(),

@@ -13,7 +13,7 @@ use bidgate::cli::Cli;
 use bidgate::config::{Config, Listen, ServeArgs};
 use bidgate::document::Document;
 use bidgate::limits::Limits;
-use bidgate::metrics::{Metrics, ServerGauges};
+use bidgate::metrics::CATALOG;
 use bidgate::policy::Policy;
 use bidgate::proto::bid_gate_service_client::BidGateServiceClient;
 use bidgate::proto::{DESCRIPTOR_SET, EvaluateRequest, EvaluateResponse};
@@ -202,15 +202,21 @@ mod tests {
     }
 
     #[test]
-    fn the_metrics_are_those_of_the_page() {
-        let (metrics, _recorders) = Metrics::new(1);
-        let gauges = ServerGauges::default();
-        let page = metrics.render(&gauges);
-        let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
-        let told = rows("| metric |")
-            .into_iter()
-            .map(|row| format!("{} {}", unquoted(&row[0]), row[1]));
-        assert_eq!(told.collect::<Vec<_>>(), types.collect::<Vec<_>>());
+    fn the_metrics_are_those_of_the_catalog() {
+        let families = CATALOG.iter().map(|family| {
+            let labels = family.labels.iter().map(|label| format!("`{label}`"));
+            let labels = labels.collect::<Vec<_>>().join(", ");
+            [
+                family.name.to_owned(),
+                family.kind.name().to_owned(),
+                labels,
+            ]
+        });
+        let told = rows("| metric |").into_iter().map(|row| {
+            let [name, kind, labels] = [0, 1, 2].map(|column| row[column].clone());
+            [unquoted(&name), kind, labels]
+        });
+        assert_eq!(told.collect::<Vec<_>>(), families.collect::<Vec<_>>());
     }
 
     #[test]

@@ -100,11 +100,12 @@ pub(crate) fn anchors(page: &str) -> Vec<String> {
 }
 
 /// The README, and the pages with what it leaves out.
-pub(crate) const PAGES: [&str; 4] = [
+pub(crate) const PAGES: [&str; 5] = [
     "README.md",
     "docs/calls.md",
     "docs/policy.md",
     "docs/operation.md",
+    "docs/metrics.md",
 ];
 
 pub(crate) fn root() -> PathBuf {

@@ -1,0 +1,106 @@
+//! What the server tells the scrape: all that no worker counts.
+
+use std::time::Duration;
+
+/// What the server knows and no worker counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ServerGauges<'a> {
+    /// Calls and stream messages held now.
+    pub in_flight: usize,
+    /// Calls and stream messages that may be held at a time.
+    pub max_in_flight: usize,
+    /// Connections open now.
+    pub connections_open: usize,
+    /// Connections closed at once for want of room.
+    pub connections_refused: u64,
+    /// The policy that judges now.
+    pub policy: PolicyGauges<'a>,
+    /// What became of the records of evaluations.
+    pub telemetry: TelemetryGauges<'a>,
+    /// Log lines left out because too many were like them.
+    pub log_lines_suppressed: u64,
+}
+
+/// What the server knows of its policy.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PolicyGauges<'a> {
+    /// Digest.
+    pub version: &'a str,
+    /// Time that it gives an evaluation, of calls without an override.
+    pub budget: Duration,
+    /// Time since it was loaded.
+    pub age: Duration,
+    /// Policies that took the place of another.
+    pub reloads: u64,
+    /// Attempts to replace it that failed.
+    pub refusals: u64,
+    /// Whether the latest attempt, or the start, succeeded.
+    pub file_accepted: bool,
+}
+
+/// What telemetry has counted (spec: telemetry §3): at any time
+/// `offered = delivered + everything dropped + in_flight`.
+#[derive(Clone, Copy, Debug)]
+pub struct TelemetryGauges<'a> {
+    /// The name of the sink.
+    pub sink: &'a str,
+    /// Events offered.
+    pub offered: u64,
+    /// Events delivered.
+    pub delivered: u64,
+    /// Events dropped.
+    pub dropped: DroppedEvents,
+    /// Events neither delivered nor dropped yet.
+    pub in_flight: u64,
+    /// Batches closed and neither delivered nor dropped yet.
+    pub batches_pending: u64,
+    /// Batches delivered.
+    pub batches_delivered: u64,
+    /// Attempts after one that failed.
+    pub retries: u64,
+}
+
+impl Default for TelemetryGauges<'_> {
+    /// Of a server without telemetry.
+    fn default() -> Self {
+        Self {
+            sink: "none",
+            offered: 0,
+            delivered: 0,
+            dropped: DroppedEvents::default(),
+            in_flight: 0,
+            batches_pending: 0,
+            batches_delivered: 0,
+            retries: 0,
+        }
+    }
+}
+
+/// Events that will not be delivered, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DroppedEvents {
+    /// The worker's ring had no room.
+    pub ring_full: u64,
+    /// A pass that the sample rate left out.
+    pub sampled_out: u64,
+    /// Every attempt to deliver failed.
+    pub retry_exhausted: u64,
+    /// The endpoint refused the batch for good.
+    pub rejected: u64,
+    /// The process ended first.
+    pub shutdown: u64,
+}
+
+impl DroppedEvents {
+    /// Each reason by its name, in the order of the spec.
+    #[must_use]
+    pub const fn by_reason(&self) -> [(&'static str, u64); 5] {
+        [
+            ("ring_full", self.ring_full),
+            ("sampled_out", self.sampled_out),
+            ("retry_exhausted", self.retry_exhausted),
+            ("rejected", self.rejected),
+            ("shutdown", self.shutdown),
+        ]
+    }
+}

@@ -1,0 +1,212 @@
+//! One walk over every family, in the order of the catalog. Whatever is exported is written from it.
+
+use std::time::Duration;
+
+use super::catalog::{self, EVALUATION_BUCKETS, Family};
+use super::cells::{Cells, Counter, Histogram};
+use super::evaluations::Evaluations;
+use super::gauges::{PolicyGauges, ServerGauges, TelemetryGauges};
+use super::sample::{HistogramSnapshot, Sample, Value};
+use super::{Metrics, process};
+use crate::verdict::{GateMode, GateStatus, Reason};
+
+/// Hands every sample to `each`. It reads cells and holds nothing that a worker could wait for, however long `each`
+/// takes.
+pub(super) struct Walk<'a> {
+    metrics: &'a Metrics,
+    each: &'a mut dyn FnMut(&Sample<'_>),
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(metrics: &'a Metrics, each: &'a mut dyn FnMut(&Sample<'_>)) -> Self {
+        Self { metrics, each }
+    }
+
+    pub(super) fn all(&mut self, server: &ServerGauges<'_>) {
+        self.evaluations();
+        self.gate_outcomes();
+        self.durations(catalog::EVALUATION_SECONDS, |cells| {
+            &cells.evaluation_seconds
+        });
+        self.time(catalog::EVALUATION_BUDGET, server.policy.budget);
+        self.gauge(catalog::IN_FLIGHT, server.in_flight);
+        self.gauge(catalog::MAX_IN_FLIGHT, server.max_in_flight);
+        self.refusals();
+        self.gauge(catalog::CONNECTIONS_OPEN, server.connections_open);
+        self.count(catalog::CONNECTIONS_REFUSED, server.connections_refused);
+        self.info(catalog::BUILD_INFO, env!("CARGO_PKG_VERSION"));
+        self.policy(&server.policy);
+        self.telemetry(&server.telemetry);
+        self.count(catalog::LOG_LINES_SUPPRESSED, server.log_lines_suppressed);
+        self.process();
+    }
+
+    /// Both families from one reading: the agents add up to the total.
+    fn evaluations(&mut self) {
+        let evaluations = Evaluations::read(self.metrics);
+        for (verdict, count) in evaluations.total() {
+            self.labelled(catalog::EVALUATIONS, [verdict.name()], count);
+        }
+        for ((agent_id, tool), verdict, count) in evaluations.by_caller() {
+            let labels = [agent_id, tool, verdict.name()];
+            self.labelled(catalog::AGENT_EVALUATIONS, labels, count);
+        }
+    }
+
+    /// Most combinations of gate, status and reason cannot happen: what has not is left out.
+    fn gate_outcomes(&mut self) {
+        let metrics = self.metrics;
+        for (slot, gate) in metrics.gates() {
+            for (mode, status, reason) in every_outcome() {
+                let count = self.sum(|cells| cells.outcome(slot, mode, status, reason));
+                if count > 0 {
+                    let reason = reason.map_or("", Reason::name);
+                    let labels = [gate, status.name(), reason, mode.name()];
+                    self.labelled(catalog::GATE_OUTCOMES, labels, count);
+                }
+            }
+        }
+    }
+
+    fn refusals(&mut self) {
+        let shed = self.sum(|cells| &cells.shed);
+        self.count(catalog::SHED, shed);
+        let too_large = self.sum(|cells| &cells.too_large);
+        self.count(catalog::TOO_LARGE, too_large);
+        let bid_requests = self.sum(|cells| &cells.malformed_bid_request);
+        self.labelled(catalog::MALFORMED, ["bid_request"], bid_requests);
+        let bid_responses = self.sum(|cells| &cells.malformed_bid_response);
+        self.labelled(catalog::MALFORMED, ["bid_response"], bid_responses);
+        let messages = self.sum(|cells| &cells.malformed_message);
+        self.labelled(catalog::MALFORMED, ["message"], messages);
+        let invalid_argument = self.sum(|cells| &cells.invalid_argument);
+        self.count(catalog::INVALID_ARGUMENT, invalid_argument);
+    }
+
+    fn policy(&mut self, policy: &PolicyGauges<'_>) {
+        self.info(catalog::POLICY_INFO, policy.version);
+        self.time(catalog::POLICY_AGE, policy.age);
+        self.labelled(catalog::POLICY_RELOADS, ["loaded"], policy.reloads);
+        self.labelled(catalog::POLICY_RELOADS, ["refused"], policy.refusals);
+        let accepted = usize::from(policy.file_accepted);
+        self.gauge(catalog::POLICY_FILE_ACCEPTED, accepted);
+    }
+
+    fn telemetry(&mut self, telemetry: &TelemetryGauges<'_>) {
+        self.info(catalog::TELEMETRY_INFO, telemetry.sink);
+        self.count(catalog::TELEMETRY_OFFERED, telemetry.offered);
+        self.count(catalog::TELEMETRY_DELIVERED, telemetry.delivered);
+        for (reason, events) in telemetry.dropped.by_reason() {
+            self.labelled(catalog::TELEMETRY_DROPPED, [reason], events);
+        }
+        self.gauge(catalog::TELEMETRY_IN_FLIGHT, telemetry.in_flight);
+        self.gauge(catalog::TELEMETRY_PENDING, telemetry.batches_pending);
+        self.count(catalog::TELEMETRY_BATCHES, telemetry.batches_delivered);
+        self.count(catalog::TELEMETRY_RETRIES, telemetry.retries);
+    }
+
+    /// What the system does not tell is left out.
+    fn process(&mut self) {
+        if let Some(bytes) = process::resident_memory_bytes() {
+            self.gauge(catalog::RESIDENT_MEMORY, bytes);
+        }
+        if let Some(time) = process::cpu_time() {
+            self.time(catalog::CPU_SECONDS, time);
+        }
+        if let Some(fds) = process::open_fds() {
+            self.gauge(catalog::OPEN_FDS, fds);
+        }
+        if let Some(fds) = process::max_fds() {
+            self.gauge(catalog::MAX_FDS, fds);
+        }
+        if let Some(threads) = process::threads() {
+            self.gauge(catalog::THREADS, threads);
+        }
+        if let Some(time) = process::start_time() {
+            self.time(catalog::START_TIME, time);
+        }
+    }
+
+    fn durations(&mut self, family: Family, histogram: impl Fn(&Cells) -> &Histogram) {
+        let histograms = || self.metrics.workers.iter().map(|cells| histogram(cells));
+        let counts = (0..=EVALUATION_BUCKETS.len())
+            .map(|bucket| histograms().map(|histogram| histogram.bucket(bucket)).sum());
+        let snapshot = HistogramSnapshot {
+            bounds_ns: &EVALUATION_BUCKETS,
+            counts: counts.collect(),
+            sum_ns: histograms().map(Histogram::sum_ns).sum(),
+        };
+        self.sample(family, &[], Value::Histogram(&snapshot));
+    }
+
+    fn info(&mut self, family: Family, text: &str) {
+        self.sample_with(family, [text], Value::Gauge(1.0));
+    }
+
+    fn labelled<const LABELS: usize>(
+        &mut self,
+        family: Family,
+        labels: [&str; LABELS],
+        count: u64,
+    ) {
+        self.sample_with(family, labels, Value::Count(count));
+    }
+
+    fn count(&mut self, family: Family, count: u64) {
+        self.sample(family, &[], Value::Count(count));
+    }
+
+    fn gauge(&mut self, family: Family, value: impl TryInto<u64>) {
+        let value = value.try_into().unwrap_or(u64::MAX);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "bytes and numbers of things: far below 2^53"
+        )]
+        self.sample(family, &[], Value::Gauge(value as f64));
+    }
+
+    fn time(&mut self, family: Family, time: Duration) {
+        let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.sample(family, &[], Value::Seconds { ns });
+    }
+
+    fn sample_with<const LABELS: usize>(
+        &mut self,
+        family: Family,
+        texts: [&str; LABELS],
+        value: Value<'_>,
+    ) {
+        let mut labels = texts.map(|text| ("", text));
+        for (label, name) in labels.iter_mut().zip(family.labels) {
+            label.0 = name;
+        }
+        self.sample(family, &labels, value);
+    }
+
+    fn sample(&mut self, family: Family, labels: &[(&'static str, &str)], value: Value<'_>) {
+        (self.each)(&Sample {
+            family,
+            labels,
+            value,
+        });
+    }
+
+    fn sum(&self, counter: impl Fn(&Cells) -> &Counter) -> u64 {
+        self.metrics
+            .workers
+            .iter()
+            .map(|cells| counter(cells).read())
+            .sum()
+    }
+}
+
+/// Everything that can be counted of a gate.
+fn every_outcome() -> impl Iterator<Item = (GateMode, GateStatus, Option<Reason>)> {
+    let reasons = || Reason::ALL.iter().copied().map(Some).chain([None]);
+    let statuses = || {
+        GateMode::ALL
+            .into_iter()
+            .flat_map(|mode| GateStatus::ALL.map(|status| (mode, status)))
+    };
+    statuses().flat_map(move |(mode, status)| reasons().map(move |reason| (mode, status, reason)))
+}

@@ -1,0 +1,51 @@
+//! What is measured of a server, for the pages and for whoever else exports it, on any thread.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::acceptor::Connections;
+use super::in_flight::InFlight;
+use super::settings::Settings;
+use crate::metrics::{Metrics, PolicyGauges, Sample, ServerGauges, TelemetryGauges};
+
+/// The workers' counters, and where everything else is read when it is asked for.
+#[derive(Debug)]
+pub(super) struct Instruments {
+    pub(super) metrics: Metrics,
+    pub(super) settings: Arc<Settings>,
+    pub(super) in_flight: Arc<InFlight>,
+    pub(super) connections: Arc<Connections>,
+}
+
+impl Instruments {
+    /// Hands every sample of every family to `each`, in the order of the catalog.
+    #[expect(dead_code, reason = "read by the page and by exporters")]
+    pub(super) fn collect(&self, each: &mut dyn FnMut(&Sample<'_>)) {
+        self.read(|gauges| self.metrics.collect(gauges, each));
+    }
+
+    /// The page of `/metrics`.
+    pub(super) fn page(&self) -> String {
+        self.read(|gauges| self.metrics.render(gauges))
+    }
+
+    fn read<R>(&self, read: impl FnOnce(&ServerGauges<'_>) -> R) -> R {
+        let standing = self.settings.policy.standing();
+        read(&ServerGauges {
+            in_flight: self.in_flight.count(),
+            max_in_flight: self.settings.max_in_flight,
+            connections_open: self.connections.open(),
+            connections_refused: self.connections.refused(),
+            policy: PolicyGauges {
+                version: standing.policy.version(),
+                budget: Duration::from_nanos(standing.policy.timeout_ns()),
+                age: standing.loaded.elapsed(),
+                reloads: standing.reloads,
+                refusals: standing.refusals,
+                file_accepted: standing.refused.is_none(),
+            },
+            telemetry: TelemetryGauges::default(),
+            log_lines_suppressed: 0,
+        })
+    }
+}
