@@ -39,7 +39,7 @@ def main(bidgate, loadtest):
     with tempfile.TemporaryDirectory() as scratch, Stage() as stage:
         scratch = pathlib.Path(scratch)
         prometheus, sidecars = stage.start(bidgate, scratch)
-        stage.load(loadtest, sidecars[0])
+        stage.load([loadtest, "run", "--target", sidecars[0].grpc, "--plots", scratch])
         happenings(*sidecars)
         time.sleep(2)
         problems = [
@@ -78,10 +78,10 @@ class Stage:
             process.await_ready()
         return prometheus, (first, second)
 
-    def load(self, loadtest, sidecar):
+    def load(self, command):
         """Both gRPC methods, in the background."""
         for method in ([], ["--stream"]):
-            self.keep(Load([loadtest, "run", "--target", sidecar.grpc, "--rate", "50", "--connections", "1"], method))
+            self.keep(Load([*command, *method]))
 
     def keep(self, process):
         self.processes.append(process)
@@ -89,9 +89,11 @@ class Stage:
 
 
 class Load:
-    def __init__(self, command, method):
-        command = [*command, *method, "--in-flight", "4", "--warm-up", "1ms", "--duration", f"{LOAD_S}s"]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    """A few calls a second, in an open loop on one connection."""
+
+    def __init__(self, command):
+        pace = ["--rate", "50", "--connections", "1", "--in-flight", "4", "--warm-up", "1ms", "--duration", f"{LOAD_S}s"]
+        self.process = subprocess.Popen([*command, *pace], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def stop(self):
         self.process.terminate()

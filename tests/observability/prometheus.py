@@ -26,7 +26,7 @@ class Prometheus:
                 f"--config.file={folder / 'prometheus.yaml'}",
                 f"--storage.tsdb.path={folder / 'prometheus'}",
                 f"--web.listen-address=127.0.0.1:{port}",
-                "--log.level=warn",
+                "--log.level=error",
             ]
         )
 

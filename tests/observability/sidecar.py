@@ -26,8 +26,8 @@ POLICY = {
 
 REQUEST = {"id": "r", "tmax": 250, "imp": [{"id": "1", "bidfloor": 0.5}]}
 BID = {"id": "b", "impid": "1", "price": 1.25, "adomain": ["juniper-outdoor.com"], "cat": ["IAB20-12"]}
-# Judging it takes longer than the time budget, in a debug build.
-MANY_BIDS = [{**BID, "id": f"b-{number}"} for number in range(900)]
+# Nearly all that a message may hold. Judging it takes longer than the time budget, in a debug build.
+MANY_BIDS = [{**BID, "id": f"b-{number}", "adm": '<a href="/">' * 50} for number in range(900)]
 
 
 class Sidecar:
