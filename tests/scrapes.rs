@@ -21,8 +21,9 @@ mod tests {
             for recorder in recorders {
                 let (recorded, scraped) = (&recorded, &scraped);
                 scope.spawn(move || {
+                    let mut worker = Worker::new(recorder);
                     while !scraped.load(Ordering::Relaxed) {
-                        record(&recorder, AGENTS[0]);
+                        worker.record(AGENTS[0]);
                         recorded.fetch_add(1, Ordering::Relaxed);
                     }
                 });
@@ -51,8 +52,9 @@ mod tests {
             for recorder in recorders {
                 let recording = &recording;
                 scope.spawn(move || {
+                    let mut worker = Worker::new(recorder);
                     for number in 0..RECORDED {
-                        record(&recorder, AGENTS[number % AGENTS.len()]);
+                        worker.record(AGENTS[number % AGENTS.len()]);
                     }
                     recording.fetch_sub(1, Ordering::Relaxed);
                 });
@@ -106,10 +108,10 @@ impl Counted {
             ("bidgate_agent_evaluations_total", Value::Count(count)) => {
                 counted.by_agent += count;
             }
-            ("bidgate_gate_outcomes_total", Value::Count(count)) => {
-                if sample.labels[0] == ("gate", "tmaxGuard") {
-                    counted.by_first_gate += count;
-                }
+            ("bidgate_gate_outcomes_total", Value::Count(count))
+                if sample.labels[0] == ("gate", "tmaxGuard") =>
+            {
+                counted.by_first_gate += count;
             }
             ("bidgate_evaluation_seconds", Value::Histogram(durations)) => {
                 counted.timed += durations.counts.iter().sum::<u64>();
@@ -132,20 +134,33 @@ impl Counted {
     }
 }
 
-/// One evaluation and its reply, as a worker counts them.
-fn record(recorder: &Recorder, agent_id: &str) {
-    let call = Call {
-        agent_id,
-        bid_request: b"{}",
-        ..Call::default()
-    };
-    thread_local! {
-        static JUDGE: (std::cell::RefCell<Evaluator>, Policy) = Default::default();
+/// What judges and records.
+struct Worker {
+    evaluator: Evaluator,
+    policy: Policy,
+    recorder: Recorder,
+}
+
+impl Worker {
+    fn new(recorder: Recorder) -> Self {
+        Self {
+            evaluator: Evaluator::default(),
+            policy: Policy::default(),
+            recorder,
+        }
     }
-    JUDGE.with(|(evaluator, policy)| {
-        recorder.observe(&evaluator.borrow_mut().evaluate(&call, policy, &Stopped));
-    });
-    recorder.answered(RpcMethod::Evaluate, EVALUATION_NS);
+
+    /// One evaluation and its reply.
+    fn record(&mut self, agent_id: &str) {
+        let call = Call {
+            agent_id,
+            bid_request: b"{}",
+            ..Call::default()
+        };
+        let evaluation = self.evaluator.evaluate(&call, &self.policy, &Stopped);
+        self.recorder.observe(&evaluation);
+        self.recorder.answered(RpcMethod::Evaluate, EVALUATION_NS);
+    }
 }
 
 /// True as soon as a number of evaluations more have been recorded.

@@ -13,7 +13,8 @@ use super::error::CliError;
 use super::{Outcome, complain};
 use crate::config::{self, Config, ConfigSource, Loaded, Log, LogFormat, ServeArgs};
 use crate::policy::Policy;
-use crate::server::{Drained, LivingPolicy, PolicySource, Server, Settings, signals};
+use crate::server::{Drained, LivingPolicy, PolicySource, Server, Settings};
+use crate::server::{forbid_core_dumps, signals};
 
 /// Runs the sidecar until it is told to stop.
 ///
@@ -28,6 +29,7 @@ pub fn run(args: &ServeArgs) -> Result<Outcome, CliError> {
         return written.map(|()| Outcome::Yes).map_err(CliError::Write);
     }
     start_log(config.log);
+    forbid_core_dumps();
     tracing::info!(policy_version = config.policy.version(), "policy loaded");
     let source = PolicySource {
         config: source,
