@@ -87,6 +87,8 @@ pub mod config;
 
 pub mod metrics;
 
+pub mod telemetry;
+
 pub mod server;
 
 pub mod cli;

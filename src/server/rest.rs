@@ -33,6 +33,7 @@ use super::unary::RECEIVE_TIMEOUT;
 use crate::evaluate::Call;
 use crate::metrics::{Recorder, RpcMethod};
 use crate::reply_json::ReplyReader;
+use crate::telemetry::Pen;
 use crate::wire::WireError;
 
 /// Answers calls, one after another.
@@ -55,11 +56,12 @@ impl Rest {
     pub(super) fn new(
         settings: &Settings,
         recorder: Recorder,
+        pen: Option<Pen>,
         in_flight: &Arc<InFlight>,
         readiness: &Arc<Readiness>,
     ) -> io::Result<Self> {
         Ok(Self {
-            judge: RefCell::new(Judge::new(settings)?),
+            judge: RefCell::new(Judge::new(settings, pen)?),
             recorder,
             replies: ReplyReader::new().map_err(io::Error::other)?,
             in_flight: Arc::clone(in_flight),
