@@ -67,9 +67,10 @@ class Prometheus:
             raise ValueError(json.load(error)["error"]) from None
 
 
-def has_values(series):
-    """Whether any of the series has a number. 0 / 0 is none."""
-    return any(math.isfinite(float(value)) for one in series for _, value in one.get("values", [one.get("value")]))
+def numbers(series):
+    """The values of all series that are numbers. 0 / 0 is none."""
+    values = [float(value) for one in series for _, value in one.get("values", [one.get("value")])]
+    return [value for value in values if math.isfinite(value)]
 
 
 def configuration(targets):

@@ -33,7 +33,7 @@ MANY_BIDS = [{**BID, "id": f"b-{number}", "adm": '<a href="/">' * 50} for number
 class Sidecar:
     """One `bidgate serve` with a policy file, and the way to call it without gRPC."""
 
-    def __init__(self, program, folder, ports, telemetry, policy=POLICY):
+    def __init__(self, program, folder, ports, policy, telemetry):
         folder.mkdir()
         self.policy_file = folder / "policy.yaml"
         self.policy_file.write_text(json.dumps(policy))
