@@ -73,6 +73,8 @@ const SETTINGS: &[Setting] = &[
     text("telemetry.secret_key_file", "FILE", "File of the secret key, in place of its variable [default: none]"),
     single("log.level", "LEVEL", "Least severe level logged: off, error, warn, info, debug or trace [default: info]"),
     single("log.format", "FORMAT", "How a line of the log looks: human or json [default: human]"),
+    single("log.decisions", "LINES", "Decision-log lines a second, 0 to 1000; 0 is none [default: 1]"),
+    single("log.lines_per_second", "LINES", "Lines a second from one place in the code, 1 to 100000 [default: 10]"),
 ];
 
 const fn single(path: &'static str, value_name: &'static str, help: &'static str) -> Setting {
@@ -133,6 +135,11 @@ const PREFIX: &str = "BIDGATE_";
 const CONFIG_VARIABLE: &str = "BIDGATE_CONFIG";
 /// The keys of telemetry. They are no part of the configuration, so that nothing that prints it can print them.
 const KEY_VARIABLES: [&str; 2] = ["BIDGATE_TELEMETRY_API_KEY", "BIDGATE_TELEMETRY_SECRET_KEY"];
+
+/// True for the variables that hold keys.
+pub(super) fn is_key_variable(name: &OsStr) -> bool {
+    KEY_VARIABLES.iter().any(|variable| name == *variable)
+}
 
 /// True for the keys that stand at the root of a configuration.
 pub(crate) fn is_root_key(key: &str) -> bool {

@@ -41,6 +41,7 @@ mod unary;
 mod admin;
 mod drain;
 mod instruments;
+mod log_page;
 mod memory;
 mod page;
 mod readiness;
@@ -78,7 +79,7 @@ use worker::{Blueprint, Ended, WorkerThread};
 
 use crate::config::Listen;
 use crate::metrics::{Metrics, Recorder};
-use crate::telemetry::{Plan, Telemetry};
+use crate::telemetry::{DecisionLog, Plan, Telemetry};
 
 /// A server with its listeners open, not yet serving.
 #[derive(Debug)]
@@ -162,7 +163,7 @@ impl Server {
             writers: recorders.len(),
             metrics: &metrics,
             gate_names: settings.policy.gate_names(),
-            listeners: Vec::new(),
+            listeners: vec![DecisionLog::listener(Arc::clone(&settings.log))],
         })
         .map_err(io::Error::other)?;
         let mut pens = pens.into_iter();
