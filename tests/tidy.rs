@@ -25,11 +25,13 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("callers",  &["limits"]),
     ("metrics",  &["callers", "verdict", "policy", "evaluate"]),
     ("config",   &["limits", "document", "policy"]),
+    ("trace_parent", &[]),
+    ("otlp",     &["document", "verdict", "wire", "metrics", "trace_parent"]),
     ("proto",    &[]),
     ("reply_json", &["proto"]),
     // The edges. The command line starts the server, and reads files instead of messages.
-    ("server",   &["limits", "document", "policy", "evaluate", "wire", "metrics", "config", "proto", "reply_json"]),
-    ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "proto", "reply_json", "server"]),
+    ("server",   &["limits", "document", "policy", "evaluate", "wire", "metrics", "config", "proto", "reply_json", "otlp"]),
+    ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "proto", "reply_json", "otlp", "server"]),
 ];
 
 /// Crates that touch sockets, threads, logs or the time; the engine does without.

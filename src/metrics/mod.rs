@@ -20,7 +20,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub use catalog::{CATALOG, Family, Kind};
-pub use gauges::{DroppedEvents, PolicyGauges, ServerGauges, TelemetryGauges};
+pub use gauges::{
+    DroppedEvents, ExportedMessages, OtlpCounts, PolicyGauges, ServerGauges, TelemetryGauges,
+};
 pub use sample::{HistogramSnapshot, Sample, Value};
 
 use cells::Cells;
@@ -231,6 +233,7 @@ mod tests {
                 ..TelemetryGauges::default()
             },
             log_lines_suppressed: 6,
+            ..ServerGauges::default()
         };
         metrics.render(&gauges)
     }

@@ -7,6 +7,7 @@ use super::acceptor::Connections;
 use super::in_flight::InFlight;
 use super::settings::Settings;
 use crate::metrics::{Metrics, PolicyGauges, Sample, ServerGauges, TelemetryGauges};
+use crate::otlp::ExportCounts;
 
 /// The workers' counters, and where everything else is read when it is asked for.
 #[derive(Debug)]
@@ -15,11 +16,11 @@ pub(super) struct Instruments {
     pub(super) settings: Arc<Settings>,
     pub(super) in_flight: Arc<InFlight>,
     pub(super) connections: Arc<Connections>,
+    pub(super) exports: ExportCounts,
 }
 
 impl Instruments {
     /// Hands every sample of every family to `each`, in the order of the catalog.
-    #[expect(dead_code, reason = "read by the page and by exporters")]
     pub(super) fn collect(&self, each: &mut dyn FnMut(&Sample<'_>)) {
         self.read(|gauges| self.metrics.collect(gauges, each));
     }
@@ -46,6 +47,7 @@ impl Instruments {
             },
             telemetry: TelemetryGauges::default(),
             log_lines_suppressed: 0,
+            otlp: self.exports.read(),
         })
     }
 }

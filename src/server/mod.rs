@@ -76,6 +76,7 @@ use worker::{Blueprint, Ended, WorkerThread};
 
 use crate::config::Listen;
 use crate::metrics::{Metrics, Recorder};
+use crate::otlp::{Exporter, Otlp};
 
 /// A server with its listeners open, not yet serving.
 #[derive(Debug)]
@@ -167,14 +168,18 @@ impl Server {
             recorder,
         })?;
         let acceptors = acceptor::start(self.listeners, &connections, &senders)?;
+        let (otlp, _span_pen) = settings.otlp.clone().map(Otlp::new).unzip();
+        let instruments = Arc::new(Instruments {
+            metrics,
+            settings: Arc::clone(&settings),
+            in_flight: Arc::clone(&in_flight),
+            connections,
+            exports: otlp.as_ref().map(Otlp::counts).unwrap_or_default(),
+        });
+        let exporter = otlp.map(|otlp| export(otlp, &instruments)).transpose()?;
         let admin = Admin {
             settings: Arc::clone(&settings),
-            instruments: Arc::new(Instruments {
-                metrics,
-                settings: Arc::clone(&settings),
-                in_flight: Arc::clone(&in_flight),
-                connections,
-            }),
+            instruments,
             readiness: Arc::clone(readiness),
             listeners: self.addresses,
             started: Moment::now(),
@@ -194,9 +199,16 @@ impl Server {
             in_flight,
             acceptors,
             workers,
+            exporter,
             control,
         })
     }
+}
+
+/// Starts the export of what the instruments show.
+fn export(otlp: Otlp, instruments: &Arc<Instruments>) -> io::Result<Exporter> {
+    let instruments = Arc::clone(instruments);
+    otlp.start(Box::new(move |each| instruments.collect(each)))
 }
 
 /// Starts a worker for each recorder. Returns the ends of all, and where to send each its connections.
@@ -234,6 +246,8 @@ struct Running {
     /// They hold the only senders of new connections: a worker drains when they are gone.
     acceptors: JoinSet<()>,
     workers: Workers,
+    /// There if metrics or traces are exported.
+    exporter: Option<Exporter>,
     /// Ends with the runtime: the admin pages are served, and the policy reloaded, to the last.
     #[expect(dead_code, reason = "held for its drop")]
     control: JoinSet<()>,
@@ -248,6 +262,9 @@ impl Running {
         readiness.close();
         self.acceptors.shutdown().await;
         let everyone = timeout(self.settings.grace + CUT_MARGIN, self.everyone()).await;
+        if let Some(exporter) = self.exporter.take() {
+            exporter.stop().await;
+        }
         everyone.unwrap_or(Drained::Cut)
     }
 

@@ -10,6 +10,7 @@ use super::living::LivingPolicy;
 use super::reload::PolicySource;
 use crate::config::{Config, Listen};
 use crate::limits::Limits;
+use crate::otlp;
 
 /// What the server must be told. Checked by whoever reads the configuration.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct Settings {
     pub grace: Duration,
     /// The policy that judges, to be replaced under way.
     pub policy: Arc<LivingPolicy>,
+    /// Where metrics and traces are exported to, if they are.
+    pub otlp: Option<otlp::Settings>,
     /// Where the policy comes from, if it is to be read again: at SIGHUP, and when its files change.
     pub source: Option<PolicySource>,
 }
@@ -57,6 +60,7 @@ impl From<Config> for Settings {
             drain_delay: config.drain_delay,
             grace: config.grace,
             policy: Arc::new(LivingPolicy::new(config.policy)),
+            otlp: None,
             source: None,
         }
     }

@@ -375,6 +375,7 @@ async fn judged(request: EvaluateRequest) -> EvaluateResponse {
         policy: Arc::new(LivingPolicy::new(
             Policy::from_yaml(PATIENT, "patient").unwrap(),
         )),
+        otlp: None,
         source: None,
     });
     let server = server.unwrap();

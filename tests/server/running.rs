@@ -130,6 +130,7 @@ pub(crate) fn settings() -> Settings {
         drain_delay: Duration::ZERO,
         grace: SHORT_GRACE,
         policy: Arc::new(LivingPolicy::new(Policy::default())),
+        otlp: None,
         source: None,
     }
 }
