@@ -1,4 +1,5 @@
-//! After warm-up an evaluation and its reply allocate nothing, whether the reply says what may go to the exchange or not.
+//! After warm-up an evaluation and its reply allocate nothing, whether the reply says what may go to the exchange or not;
+//! counting them never does.
 #[cfg(test)]
 #[expect(dead_code, reason = "answers are not compared here")]
 mod fixture;
@@ -12,7 +13,9 @@ mod support;
 
 #[cfg(test)]
 mod tests {
-    use bidgate::evaluate::Call;
+    use bidgate::evaluate::{Call, Evaluation, Evaluator};
+    use bidgate::limits::Limits;
+    use bidgate::metrics::{Metrics, Recorder, RpcMethod};
     use proptest::strategy::{Strategy as _, ValueTree as _};
     use proptest::test_runner::TestRunner;
 
@@ -36,6 +39,35 @@ mod tests {
             .map(|number| (format!("generated {number}"), generated()))
             .collect();
         assert_none_allocates(&cases);
+    }
+
+    #[test]
+    fn what_is_counted_does_not_allocate_not_even_the_first_time() {
+        let (_metrics, recorders) = Metrics::new(1);
+        let mut evaluator = Evaluator::new(Limits::default());
+        for (number, fixture) in fixture::all().into_iter().enumerate() {
+            let policy = fixture.case.compile_policy();
+            let agent_id = format!("agent {number}");
+            let call = Call {
+                agent_id: &agent_id,
+                ..fixture.case.call()
+            };
+            let evaluation = evaluator.evaluate(&call, &policy, &fixture.case.clock());
+            let allocated = allocation_counter::measure(|| count(&recorders[0], &evaluation));
+            assert_eq!(allocated.count_total, 0, "{}", fixture.name);
+        }
+    }
+
+    /// All that can be counted of a call.
+    fn count(recorder: &Recorder, evaluation: &Evaluation<'_>) {
+        recorder.observe(evaluation);
+        for method in RpcMethod::ALL {
+            recorder.answered(method, evaluation.total_ns);
+        }
+        recorder.shed();
+        recorder.too_large();
+        recorder.malformed_message();
+        recorder.invalid_argument();
     }
 
     /// One that asks what may go to the exchange, and one that does not.

@@ -64,6 +64,9 @@ const PAYLOAD: &[&str] = &[
     "Detail",
 ];
 
+/// What one thread can make another wait with. A scrape and a worker share counters.
+const LOCKS: &[&str] = &["Mutex", "RwLock", "Condvar", "Barrier", "mpsc"];
+
 /// In pieces, so that this file may be read by its own test.
 const BANNED: &[&str] = &[
     concat!("rob", "ust"),
@@ -119,6 +122,15 @@ mod tests {
                 for edge in EDGE_CRATES {
                     assert!(!line.contains(&format!("{edge}::")), "{file}: {line}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn what_counts_evaluations_takes_no_lock() {
+        for file in ["metrics", "callers"].into_iter().flat_map(module_files) {
+            for lock in LOCKS {
+                assert!(!file.code().contains(lock), "{file} has a {lock}");
             }
         }
     }

@@ -3,6 +3,7 @@
 mod admin;
 mod client;
 mod clock;
+mod collector;
 mod cores;
 mod error;
 mod figures;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use collector::CollectorArgs;
 use error::Error;
 use noop::NoopArgs;
 use scenario::overhead::OverheadArgs;
@@ -31,6 +33,7 @@ use scenario::run::RunArgs;
 use scenario::saturate::SaturateArgs;
 use scenario::soak::SoakArgs;
 use scenario::start::StartArgs;
+use scenario::telemetry::TelemetryArgs;
 
 /// An open-loop load generator for bidgate.
 #[derive(Debug, Parser)]
@@ -50,10 +53,14 @@ enum Command {
     Start(StartArgs),
     /// Where bidgate stops keeping up, and what it does then
     Saturate(SaturateArgs),
+    /// What telemetry adds to latency: to a collector that is healthy, dead or slow
+    Telemetry(TelemetryArgs),
     /// Any endpoint under any load
     Run(RunArgs),
     /// The stock server, for the scenario `overhead`
     NoopServer(NoopArgs),
+    /// A collector of telemetry, for the scenarios `telemetry` and `soak`
+    Collector(CollectorArgs),
 }
 
 fn main() -> ExitCode {
@@ -67,7 +74,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<(), Error> {
-    if !matches!(command, Command::NoopServer(_)) {
+    if !matches!(command, Command::NoopServer(_) | Command::Collector(_)) {
         interrupt::listen()?;
     }
     match command {
@@ -75,7 +82,9 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Soak(args) => scenario::soak::run(&args),
         Command::Start(args) => scenario::start::run(&args),
         Command::Saturate(args) => scenario::saturate::run(&args),
+        Command::Telemetry(args) => scenario::telemetry::run(&args),
         Command::Run(args) => scenario::run::run(&args),
         Command::NoopServer(args) => noop::run(args),
+        Command::Collector(args) => collector::run(args),
     }
 }

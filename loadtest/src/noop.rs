@@ -81,7 +81,7 @@ fn runtime(args: NoopArgs) -> io::Result<Runtime> {
 }
 
 /// The thread sleeps in a read all the time.
-async fn input_ends() {
+pub(crate) async fn input_ends() {
     let (tell, told) = oneshot::channel();
     thread::spawn(move || {
         drop(io::stdin().read(&mut [0]));

@@ -1,5 +1,6 @@
 //! Starting bidgate and the stock server, each as a user would.
 
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -208,6 +209,65 @@ impl Stock {
         self.process.endpoint(&self.tcp, Method::Noop)
     }
 }
+
+/// Where telemetry is sent to.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    /// None where nobody listens.
+    _process: Option<Process>,
+    address: SocketAddr,
+    /// Where the key is; removed with it.
+    folder: TempDir,
+}
+
+impl Collector {
+    /// Starts one, from this program's own binary, that answers after so long. Real ones are on another machine: it
+    /// runs where there is room, and gives way to everybody.
+    pub(crate) fn start(delay: Duration) -> Result<Self, Error> {
+        let own = std::env::current_exe().map_err(Error::system("find this program"))?;
+        let mut command = Command::new("nice");
+        command
+            .args(["-n", "19"])
+            .arg(own)
+            .args(["collector", "--delay-ms", &delay.as_millis().to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut process = Process::spawn("the collector", &mut command)?;
+        let address = process.first_line()?.trim().parse();
+        let address = address.map_err(|_bad| Error::NotReady("the collector"))?;
+        Self::at(address, Some(process))
+    }
+
+    /// One that is not there.
+    pub(crate) fn dead() -> Result<Self, Error> {
+        Self::at(free_port()?, None)
+    }
+
+    fn at(address: SocketAddr, process: Option<Process>) -> Result<Self, Error> {
+        let folder = tempfile::tempdir().map_err(Error::system("make a folder"))?;
+        let key = fs::write(folder.path().join(KEY_FILE), KEY);
+        key.map_err(Error::system("write a key"))?;
+        Ok(Self {
+            _process: process,
+            address,
+            folder,
+        })
+    }
+
+    /// What makes a sidecar send its telemetry there.
+    pub(crate) fn flags(&self) -> Vec<String> {
+        let key_file = self.folder.path().join(KEY_FILE);
+        vec![
+            "--telemetry-sink=http".to_owned(),
+            format!("--telemetry-endpoint=http://{}", self.address),
+            format!("--telemetry-api-key-file={}", key_file.display()),
+        ]
+    }
+}
+
+const KEY_FILE: &str = "api-key";
+/// Opens nothing.
+const KEY: &str = "pk_live_0000000000000000000000000000000000000000000000000000000000000000";
 
 impl Process {
     fn endpoint(&self, target: &Target, method: Method) -> Result<Endpoint, Error> {

@@ -14,7 +14,8 @@ use super::{Outcome, complain};
 use crate::config::{self, Config, ConfigSource, Loaded, Log, LogFormat, ServeArgs};
 use crate::otlp;
 use crate::policy::Policy;
-use crate::server::{Drained, LivingPolicy, PolicySource, Server, Settings, signals};
+use crate::server::{Drained, LivingPolicy, PolicySource, Server, Settings};
+use crate::server::{forbid_core_dumps, signals};
 
 /// Runs the sidecar until it is told to stop.
 ///
@@ -30,6 +31,7 @@ pub fn run(args: &ServeArgs) -> Result<Outcome, CliError> {
     }
     let otlp = otlp::Settings::from_environment(std::env::vars_os()).map_err(CliError::Config)?;
     start_log(config.log);
+    forbid_core_dumps();
     tracing::info!(policy_version = config.policy.version(), "policy loaded");
     let source = PolicySource {
         config: source,

@@ -53,6 +53,7 @@ families! {
     AGENT_EVALUATIONS = Counter "bidgate_agent_evaluations_total" ["agent_id", "tool", "verdict"], "Auctions judged, by caller and verdict; callers for whom there is no room count as other.";
     GATE_OUTCOMES = Counter "bidgate_gate_outcomes_total" ["gate", "status", "reason", "mode"], "What each gate decided, by status, reason code and mode.";
     EVALUATION_SECONDS = Histogram "bidgate_evaluation_seconds" [], "Wall clock of one evaluation.";
+    RPC_SECONDS = Histogram "bidgate_rpc_seconds" ["method"], "From the arrival of a call, or of a whole message of a stream, to its reply handed over to be sent.";
     EVALUATION_BUDGET = Gauge "bidgate_evaluation_budget_seconds" [], "What the policy allows one evaluation to take.";
     IN_FLIGHT = Gauge "bidgate_in_flight" [], "Calls and stream messages held now.";
     MAX_IN_FLIGHT = Gauge "bidgate_max_in_flight" [], "Calls and stream messages that may be held at a time.";
@@ -85,10 +86,3 @@ families! {
     THREADS = Gauge "process_threads" [], "Threads.";
     START_TIME = Gauge "process_start_time_seconds" [], "Start of the process, Unix time.";
 }
-
-/// Upper bounds of the evaluation histogram, in nanoseconds. They span from the parse of an empty auction to well past
-/// the default budget of 15 ms.
-pub(super) const EVALUATION_BUCKETS: [u64; 15] = [
-    1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000,
-    5_000_000, 10_000_000, 15_000_000, 50_000_000,
-];

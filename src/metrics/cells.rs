@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::catalog::EVALUATION_BUCKETS;
+use super::histogram::Histogram;
+use super::rpc_method::RpcMethod;
 use crate::callers::CallerId;
 use crate::policy::GateSlot;
 use crate::verdict::{GateMode, GateStatus, Reason, Verdict};
@@ -16,6 +17,7 @@ pub(super) struct Cells {
     /// Those that are built in, and behind them one for all others.
     gates: Box<[GateCells]>,
     pub(super) evaluation_seconds: Histogram,
+    rpc_seconds: [Histogram; RpcMethod::ALL.len()],
     pub(super) shed: Counter,
     pub(super) too_large: Counter,
     pub(super) malformed_message: Counter,
@@ -32,6 +34,7 @@ impl Cells {
             evaluations: (0..CallerId::COUNT).map(|_| Default::default()).collect(),
             gates: (0..gates).map(|_| GateCells::default()).collect(),
             evaluation_seconds: Histogram::default(),
+            rpc_seconds: Default::default(),
             shed: Counter::default(),
             too_large: Counter::default(),
             malformed_message: Counter::default(),
@@ -47,6 +50,10 @@ impl Cells {
             .get(caller.index())
             .and_then(|verdicts| verdicts.get(verdict as usize))
             .unwrap_or(&self.spill)
+    }
+
+    pub(super) fn rpc_seconds(&self, method: RpcMethod) -> Option<&Histogram> {
+        self.rpc_seconds.get(method as usize)
     }
 
     pub(super) fn outcome(
@@ -87,32 +94,6 @@ impl Default for GateCells {
     }
 }
 
-/// Durations by bucket, with their sum.
-#[derive(Debug, Default)]
-pub(super) struct Histogram {
-    /// Not cumulative; the last takes what is above every bound.
-    buckets: [Counter; EVALUATION_BUCKETS.len() + 1],
-    sum_ns: Counter,
-}
-
-impl Histogram {
-    pub(super) fn record(&self, duration_ns: u64) {
-        let bucket = EVALUATION_BUCKETS.partition_point(|bound_ns| *bound_ns < duration_ns);
-        if let Some(bucket) = self.buckets.get(bucket) {
-            bucket.increment();
-        }
-        self.sum_ns.add(duration_ns);
-    }
-
-    pub(super) fn bucket(&self, position: usize) -> u64 {
-        self.buckets.get(position).map_or(0, Counter::read)
-    }
-
-    pub(super) fn sum_ns(&self) -> u64 {
-        self.sum_ns.read()
-    }
-}
-
 /// A number that one thread adds to and any thread reads.
 #[derive(Debug, Default)]
 pub(super) struct Counter(AtomicU64);
@@ -124,7 +105,7 @@ impl Counter {
 
     /// INVARIANT (single writer): no other thread adds, so nothing is lost between load and store, and neither
     /// locks the bus.
-    fn add(&self, amount: u64) {
+    pub(super) fn add(&self, amount: u64) {
         self.0.store(
             self.0.load(Ordering::Relaxed).wrapping_add(amount),
             Ordering::Relaxed,

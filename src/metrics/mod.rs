@@ -8,6 +8,8 @@ mod catalog;
 mod cells;
 mod evaluations;
 mod gauges;
+mod histogram;
+mod rpc_method;
 
 mod sample;
 mod walk;
@@ -23,6 +25,7 @@ pub use catalog::{CATALOG, Family, Kind};
 pub use gauges::{
     DroppedEvents, ExportedMessages, OtlpCounts, PolicyGauges, ServerGauges, TelemetryGauges,
 };
+pub use rpc_method::RpcMethod;
 pub use sample::{HistogramSnapshot, Sample, Value};
 
 use cells::Cells;
@@ -154,6 +157,13 @@ impl Recorder {
         let caller = self.callers.intern(agent_id, tool);
         self.caller.set(caller);
         caller
+    }
+
+    /// Counts a call, or a message of a stream, by the time until its reply was handed over to be sent.
+    pub fn answered(&self, method: RpcMethod, duration_ns: u64) {
+        if let Some(durations) = self.cells.rpc_seconds(method) {
+            durations.record(duration_ns);
+        }
     }
 
     /// Counts a call or stream message turned away because too many were in flight.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::catalog::{self, EVALUATION_BUCKETS, Family};
-use super::cells::{Cells, Counter, Histogram};
+use super::catalog::{self, Family};
+use super::cells::{Cells, Counter};
 use super::evaluations::Evaluations;
 use super::gauges::{OtlpCounts, PolicyGauges, ServerGauges, TelemetryGauges};
+use super::histogram::Histogram;
+use super::rpc_method::RpcMethod;
 use super::sample::{HistogramSnapshot, Sample, Value};
 use super::{Metrics, process};
 use crate::verdict::{GateMode, GateStatus, Reason};
@@ -25,9 +27,7 @@ impl<'a> Walk<'a> {
     pub(super) fn all(&mut self, server: &ServerGauges<'_>) {
         self.evaluations();
         self.gate_outcomes();
-        self.durations(catalog::EVALUATION_SECONDS, |cells| {
-            &cells.evaluation_seconds
-        });
+        self.latency();
         self.time(catalog::EVALUATION_BUDGET, server.policy.budget);
         self.gauge(catalog::IN_FLIGHT, server.in_flight);
         self.gauge(catalog::MAX_IN_FLIGHT, server.max_in_flight);
@@ -66,6 +66,16 @@ impl<'a> Walk<'a> {
                     self.labelled(catalog::GATE_OUTCOMES, labels, count);
                 }
             }
+        }
+    }
+
+    fn latency(&mut self) {
+        let workers = || self.metrics.workers.iter();
+        let evaluations = workers().map(|cells| &cells.evaluation_seconds);
+        self.durations(catalog::EVALUATION_SECONDS, [], evaluations);
+        for method in RpcMethod::ALL {
+            let calls = workers().filter_map(|cells| cells.rpc_seconds(method));
+            self.durations(catalog::RPC_SECONDS, [method.name()], calls);
         }
     }
 
@@ -137,16 +147,15 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn durations(&mut self, family: Family, histogram: impl Fn(&Cells) -> &Histogram) {
-        let histograms = || self.metrics.workers.iter().map(|cells| histogram(cells));
-        let counts = (0..=EVALUATION_BUCKETS.len())
-            .map(|bucket| histograms().map(|histogram| histogram.bucket(bucket)).sum());
-        let snapshot = HistogramSnapshot {
-            bounds_ns: &EVALUATION_BUCKETS,
-            counts: counts.collect(),
-            sum_ns: histograms().map(Histogram::sum_ns).sum(),
-        };
-        self.sample(family, &[], Value::Histogram(&snapshot));
+    fn durations<'c, const LABELS: usize>(
+        &mut self,
+        family: Family,
+        labels: [&str; LABELS],
+        histograms: impl Iterator<Item = &'c Histogram>,
+    ) {
+        let mut snapshot = HistogramSnapshot::new();
+        histograms.for_each(|histogram| snapshot.add(histogram));
+        self.sample_with(family, labels, Value::Histogram(&snapshot));
     }
 
     fn info(&mut self, family: Family, text: &str) {

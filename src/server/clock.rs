@@ -17,7 +17,7 @@ pub(super) fn calibrate() {
 /// When a call was complete: its message received, or its files read.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
-    ticks: u64,
+    tick: Tick,
     unix_us: u64,
 }
 
@@ -30,9 +30,13 @@ impl Arrival {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         Self {
-            ticks: TICKS.raw(),
+            tick: Tick::now(),
             unix_us: u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX),
         }
+    }
+
+    pub(super) const fn tick(&self) -> Tick {
+        self.tick
     }
 }
 
@@ -42,7 +46,22 @@ impl Clock for Arrival {
     }
 
     fn elapsed_ns(&self) -> u64 {
-        TICKS.delta_as_nanos(self.ticks, TICKS.raw())
+        self.tick.ns_until(Tick::now())
+    }
+}
+
+/// A moment from which, or to which, a call is timed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tick(u64);
+
+impl Tick {
+    pub(super) fn now() -> Self {
+        Self(TICKS.raw())
+    }
+
+    /// Nanoseconds; 0 when `later` is not.
+    pub(super) fn ns_until(self, later: Self) -> u64 {
+        TICKS.delta_as_nanos(self.0, later.0)
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::acceptor::Accepted;
+use super::clock::Tick;
 use super::drain::DrainWatch;
 use super::service;
 use super::socket::{PREFACE, Socket};
@@ -79,9 +80,9 @@ async fn calls(worker: Rc<Worker>, socket: Socket, mut drain: DrainWatch) -> Res
         if !open.await? {
             return Ok(());
         }
-        let full = turn.len() == TURN_CALLS;
+        let (full, arrived) = (turn.len() == TURN_CALLS, Tick::now());
         for (request, response) in turn.drain(..) {
-            service::answer(&worker, request, response);
+            service::answer(&worker, arrived, request, response);
         }
         if full {
             yield_now().await;

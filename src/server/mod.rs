@@ -41,6 +41,7 @@ mod unary;
 mod admin;
 mod drain;
 mod instruments;
+mod memory;
 mod page;
 mod readiness;
 mod reload;
@@ -60,6 +61,7 @@ use tokio::time::{sleep, timeout};
 pub use clock::Arrival;
 pub use listener::BindError;
 pub use living::LivingPolicy;
+pub use memory::forbid_core_dumps;
 pub use reload::PolicySource;
 pub use settings::Settings;
 

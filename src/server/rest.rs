@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 use tokio::time::timeout;
 use tonic::Code;
 
-use super::clock::Arrival;
+use super::clock::{Arrival, Tick};
 use super::in_flight::InFlight;
 use super::judge::Judge;
 use super::page::{JSON, Page, allowing, json, page};
@@ -31,7 +31,7 @@ use super::refusal::Refusal;
 use super::settings::Settings;
 use super::unary::RECEIVE_TIMEOUT;
 use crate::evaluate::Call;
-use crate::metrics::Recorder;
+use crate::metrics::{Recorder, RpcMethod};
 use crate::reply_json::ReplyReader;
 use crate::wire::WireError;
 
@@ -70,9 +70,14 @@ impl Rest {
 
     /// Answers one call: the reply as proto JSON, or why there is none.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Page {
+        let arrived = Tick::now();
         let (head, mut body) = request.into_parts();
         match self.evaluate(&head, &mut body).await {
-            Ok(reply) => page(StatusCode::OK, JSON, reply),
+            Ok(reply) => {
+                let duration_ns = arrived.ns_until(Tick::now());
+                self.recorder.answered(RpcMethod::Rest, duration_ns);
+                page(StatusCode::OK, JSON, reply)
+            }
             Err(refused) => {
                 refused.count(&self.recorder);
                 discard(body).await;

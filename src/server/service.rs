@@ -10,15 +10,17 @@ use h2::RecvStream;
 use h2::server::SendResponse;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 
+use super::clock::Tick;
 use super::received::Received;
 use super::refusal::Refusal;
 use super::reply::Responder;
 use super::worker::Worker;
 use super::{routes, stream, unary};
 
-/// Answers one call.
+/// Answers one call, of which the head has arrived.
 pub(super) fn answer(
     worker: &Rc<Worker>,
+    arrived: Tick,
     request: Request<RecvStream>,
     response: SendResponse<Bytes>,
 ) {
@@ -31,7 +33,7 @@ pub(super) fn answer(
         EVALUATE | EVALUATE_STREAM if is_compressed(&request) => {
             responder.head(compressed(worker));
         }
-        EVALUATE => unary::answer(worker, request.into_body(), responder),
+        EVALUATE => unary::answer(worker, arrived, request.into_body(), responder),
         EVALUATE_STREAM => stream::answer(worker, request.into_body(), responder),
         _ => routes::answer(worker, request, responder),
     }

@@ -13,7 +13,7 @@ use http_body::{Body, Frame};
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
-use super::clock::Arrival;
+use super::clock::{Arrival, Tick};
 use super::drain::DrainWatch;
 use super::in_flight::Slot;
 use super::judge::Judge;
@@ -24,6 +24,7 @@ use super::reply::{Responder, trailers};
 use super::unary::RECEIVE_TIMEOUT;
 use super::worker::Worker;
 use crate::evaluate::Call;
+use crate::metrics::RpcMethod;
 
 /// Answers one call: the head at once, the replies as they come.
 pub(super) fn answer(worker: &Rc<Worker>, body: Received, responder: Responder) {
@@ -31,6 +32,7 @@ pub(super) fn answer(worker: &Rc<Worker>, body: Received, responder: Responder) 
         reader: MessageReader::new(body, worker.max_message_bytes),
         drain: worker.drain.watch(),
         partial: None,
+        arrived: Vec::with_capacity(BATCH_MESSAGES),
         status: None,
         yielding: false,
         worker: Rc::clone(worker),
@@ -45,6 +47,8 @@ struct StreamReplies {
     drain: DrainWatch,
     /// There while part of a message is held.
     partial: Option<Partial>,
+    /// When each message of the batch was complete.
+    arrived: Vec<Tick>,
     /// How the stream ends, once it does.
     status: Option<Status>,
     /// True after a full batch: others of this worker come first.
@@ -71,6 +75,7 @@ impl Body for StreamReplies {
             Bytes::new()
         };
         if !replies.is_empty() {
+            this.count_answered();
             return Poll::Ready(Some(Ok(Frame::data(replies))));
         }
         match &this.status {
@@ -104,6 +109,15 @@ impl StreamReplies {
         judge.batch()
     }
 
+    /// From here on the batch waits for nobody but its caller.
+    fn count_answered(&mut self) {
+        let now = Tick::now();
+        let recorder = &self.worker.recorder;
+        for arrived in self.arrived.drain(..) {
+            recorder.answered(RpcMethod::EvaluateStream, arrived.ns_until(now));
+        }
+    }
+
     /// Judges one message in the slot that its first part holds, or in one of its own.
     fn judge(&mut self, judge: &mut Judge, message: &Bytes) -> Result<(), Refusal> {
         let _slot = match self.partial.take() {
@@ -111,6 +125,7 @@ impl StreamReplies {
             None => Slot::take(&self.worker)?,
         };
         let arrival = Arrival::now();
+        self.arrived.push(arrival.tick());
         match Call::decode(message) {
             Ok(call) => judge.append_reply(&call, &arrival, &self.worker.recorder),
             Err((error, correlation_id)) => {

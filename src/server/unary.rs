@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-use super::clock::Arrival;
+use super::clock::{Arrival, Tick};
 use super::in_flight::Slot;
 use super::reader::MessageReader;
 use super::received::Received;
@@ -17,10 +17,11 @@ use super::refusal::Refusal;
 use super::reply::Responder;
 use super::worker::Worker;
 use crate::evaluate::Call;
+use crate::metrics::RpcMethod;
 
 /// Answers one call. Most have arrived whole and are answered at once; the others get a task and a timer.
-pub(super) fn answer(worker: &Rc<Worker>, body: Received, responder: Responder) {
-    let mut call = match UnaryCall::new(worker, body) {
+pub(super) fn answer(worker: &Rc<Worker>, arrived: Tick, body: Received, responder: Responder) {
+    let mut call = match UnaryCall::new(worker, arrived, body) {
         Ok(call) => call,
         Err(refusal) => return responder.status(worker.refuse(refusal)),
     };
@@ -34,6 +35,8 @@ pub(super) fn answer(worker: &Rc<Worker>, body: Received, responder: Responder) 
 #[derive(Debug)]
 struct UnaryCall {
     worker: Rc<Worker>,
+    /// When its head arrived.
+    arrived: Tick,
     reader: MessageReader<Received>,
     /// The one message, and when it was complete.
     message: Option<(Bytes, Arrival)>,
@@ -42,10 +45,11 @@ struct UnaryCall {
 }
 
 impl UnaryCall {
-    fn new(worker: &Rc<Worker>, body: Received) -> Result<Self, Refusal> {
+    fn new(worker: &Rc<Worker>, arrived: Tick, body: Received) -> Result<Self, Refusal> {
         Ok(Self {
             slot: Slot::take(worker)?,
             worker: Rc::clone(worker),
+            arrived,
             reader: MessageReader::new(body, worker.max_message_bytes),
             message: None,
         })
@@ -72,7 +76,12 @@ impl UnaryCall {
 
     fn answer(self, received: Result<(Bytes, Arrival), Refusal>, responder: Responder) {
         match received.and_then(|(message, arrival)| self.judge(&message, &arrival)) {
-            Ok(reply) => responder.message(reply),
+            Ok(reply) => {
+                responder.message(reply);
+                let duration_ns = self.arrived.ns_until(Tick::now());
+                let recorder = &self.worker.recorder;
+                recorder.answered(RpcMethod::Evaluate, duration_ns);
+            }
             Err(refusal) => responder.status(self.worker.refuse(refusal)),
         }
     }

@@ -12,13 +12,13 @@ use std::time::Duration;
 use bidgate::cli::Cli;
 use bidgate::config::{Config, Listen, ServeArgs};
 use bidgate::document::Document;
-use bidgate::limits::Limits;
-use bidgate::metrics::CATALOG;
+use bidgate::limits::{CALLERS_MAX, Limits};
+use bidgate::metrics::{CATALOG, DroppedEvents, RpcMethod};
 use bidgate::policy::Policy;
 use bidgate::proto::bid_gate_service_client::BidGateServiceClient;
 use bidgate::proto::{DESCRIPTOR_SET, EvaluateRequest, EvaluateResponse};
 use bidgate::server::{LivingPolicy, Server, Settings};
-use bidgate::verdict::{ErrorCode, Reason, Verdict};
+use bidgate::verdict::{ErrorCode, GateMode, GateStatus, Reason, Verdict};
 use clap::Parser as _;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::Value;
@@ -220,6 +220,30 @@ mod tests {
     }
 
     #[test]
+    fn the_labels_are_those_of_the_catalog_and_their_values_those_there_are() {
+        let table = rows("| label | values");
+        let told = table.iter().flat_map(|row| code_words(&row[0]));
+        let labels = CATALOG.iter().flat_map(|family| family.labels);
+        assert_eq!(
+            told.collect::<BTreeSet<_>>(),
+            labels.map(ToString::to_string).collect()
+        );
+        let values: [(&str, Vec<&str>); 5] = [
+            ("`verdict`", Verdict::ALL.map(Verdict::name).into()),
+            ("`status`", GateStatus::ALL.map(GateStatus::name).into()),
+            ("`mode`", GateMode::ALL.map(GateMode::name).into()),
+            ("`reason` of an event", dropped_reasons()),
+            ("`method`", RpcMethod::ALL.map(RpcMethod::name).into()),
+        ];
+        for (label, values) in values {
+            let row = table.iter().find(|row| row[0] == label).unwrap();
+            let told: Vec<_> = row[1].split(", ").map(unquoted).collect();
+            assert_eq!(told, values, "{label}");
+        }
+        assert!(text().contains(&format!("The first {CALLERS_MAX} pairs")));
+    }
+
+    #[test]
     fn the_pages_are_those_of_the_admin_port() {
         let source = fs::read_to_string(root().join("src/server/admin.rs")).unwrap();
         let routes = source
@@ -325,6 +349,11 @@ mod tests {
             }
         }
     }
+}
+
+fn dropped_reasons() -> Vec<&'static str> {
+    let dropped = DroppedEvents::default().by_reason();
+    dropped.map(|(reason, _)| reason).into()
 }
 
 /// The rows of every gate.

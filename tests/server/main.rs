@@ -16,6 +16,7 @@ mod calls;
 mod connections;
 mod filtered;
 mod listeners;
+mod metrics;
 mod otlp;
 mod pages;
 mod reload;

@@ -135,6 +135,11 @@ impl<S: Read + Write> RawCaller<S> {
         self.frame(DATA, 0, 1, bytes);
     }
 
+    /// Ends the caller's side of stream 1.
+    pub(crate) fn end(&mut self) {
+        self.frame(DATA, END_STREAM, 1, &[]);
+    }
+
     /// Lets the other side send this many bytes more, on stream 1 and on the connection.
     pub(crate) fn open_window(&mut self, bytes: u32) {
         self.frame(WINDOW_UPDATE, 0, 1, &bytes.to_be_bytes());

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use crate::raw::{HALF_A_MESSAGE, RawCaller};
 use crate::running::{PATIENCE, Running, settings};
 
-const CALL: &str = r#"{
+pub(crate) const CALL: &str = r#"{
   "agent_id": "bidder", "tool": "exchange", "correlation_id": 7,
   "input": {"id":"r","imp":[{"id":"1"}]},
   "output": {"seatbid": [{"bid": [{"id":"b","impid":"2"}, {"id":"c","impid":"1","price":1,"adomain":["brand.com"]}]}]}
 }"#;
-const JSON: &str = "content-type: application/json\r\n";
+pub(crate) const JSON: &str = "content-type: application/json\r\n";
 
 fn serving() -> Settings {
     Settings {
@@ -25,7 +25,7 @@ fn serving() -> Settings {
 }
 
 /// Sends one call and reads the answer: status and body.
-fn post(server: &Running, headers: &str, body: impl AsRef<[u8]>) -> (u16, Value) {
+pub(crate) fn post(server: &Running, headers: &str, body: impl AsRef<[u8]>) -> (u16, Value) {
     let body = body.as_ref();
     let length = format!("content-length: {}\r\n{headers}", body.len());
     let mut stream = open(server, "POST", &length);

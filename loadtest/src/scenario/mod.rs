@@ -5,6 +5,7 @@ pub(crate) mod run;
 pub(crate) mod saturate;
 pub(crate) mod soak;
 pub(crate) mod start;
+pub(crate) mod telemetry;
 
 use std::num::NonZero;
 use std::time::Duration;

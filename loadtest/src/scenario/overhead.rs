@@ -259,7 +259,7 @@ fn in_turns(
 }
 
 /// The median of the ratios of each round.
-fn ratio(
+pub(super) fn ratio(
     above: &Contender,
     below: &Contender,
     figure: impl Fn(&Figures) -> Option<f64>,

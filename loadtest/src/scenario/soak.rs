@@ -15,7 +15,7 @@ use crate::figures::{Figures, mebibytes, real};
 use crate::messages::Messages;
 use crate::plot::{Axis, Curve, Plot};
 use crate::report::{Report, ReportArgs, Table, told};
-use crate::servers::{Bidgate, ServerArgs};
+use crate::servers::{Bidgate, Collector, ServerArgs};
 
 /// How long, and how wide.
 #[derive(Args, Clone, Debug)]
@@ -66,7 +66,9 @@ pub(crate) fn run(args: &SoakArgs) -> Result<(), Error> {
     let binary = args.servers.binary()?;
     let cores = args.servers.cores()?;
     let messages = args.traffic.messages();
-    let bidgate = Bidgate::start(&binary, &args.servers, cores.as_ref(), &[])?;
+    let collector = Collector::start(Duration::ZERO)?;
+    let flags = collector.flags();
+    let bidgate = Bidgate::start(&binary, &args.servers, cores.as_ref(), &flags)?;
     let rate = share_of_rate(args.saturation(&bidgate, &messages)?, LOAD_SHARE);
     let mut watch = Watch::default();
     let measured = args.soak(&bidgate, &messages, &args.load(open(rate)), &mut watch)?;
