@@ -41,7 +41,6 @@
 //! | [`config`] | the process's own settings: file, flags, environment |
 //! | [`metrics`] | counters of each worker, merged when scraped |
 //! | [`otlp`] | metrics and traces for an OpenTelemetry receiver |
-//! | [`trace_parent`] | the caller's place in a trace |
 //! | [`reply_json`] | replies as proto JSON, for those who read them as text |
 //! | [`server`] | gRPC and admin HTTP, threads, the policy swapped under way, shutdown |
 //! | [`cli`] | the commands |
@@ -86,7 +85,7 @@ pub mod config;
 
 pub mod metrics;
 
-pub mod trace_parent;
+pub mod telemetry;
 
 pub mod otlp;
 

@@ -25,8 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("callers",  &["limits"]),
     ("metrics",  &["callers", "verdict", "policy", "evaluate"]),
     ("config",   &["limits", "document", "policy"]),
-    ("trace_parent", &[]),
-    ("otlp",     &["document", "verdict", "wire", "metrics", "trace_parent"]),
+    ("otlp",     &["document", "verdict", "wire", "metrics", "telemetry"]),
     ("proto",    &[]),
     ("reply_json", &["proto"]),
     // The edges. The command line starts the server, and reads files instead of messages.

@@ -5,6 +5,7 @@
 mod files;
 mod settings;
 mod source;
+pub mod telemetry;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -19,6 +20,7 @@ pub use files::Files;
 pub use settings::ServeArgs;
 pub(crate) use settings::is_root_key;
 pub use source::{ConfigSource, Loaded};
+pub use telemetry::Telemetry;
 
 use files::FileReader;
 
@@ -53,6 +55,8 @@ pub struct Config {
     pub grace: Duration,
     /// What judges.
     pub policy: Policy,
+    /// Where records of evaluations go.
+    pub telemetry: Telemetry,
     /// What is logged, and how.
     pub log: Log,
     effective: Effective,
@@ -151,10 +155,7 @@ impl Config {
             section.reject("policy_file", "stands beside policy; keep one of the two");
         }
         let policy = section.section("policy", Policy::compile);
-        // Metrics are always there; this names where records of single evaluations go.
-        section.section("telemetry", |telemetry| {
-            telemetry.choice("sink", &[("none", ())], ());
-        });
+        let telemetry = section.section("telemetry", Telemetry::read);
         let log = section.section("log", log);
         let effective = section.effective();
         Self {
@@ -170,6 +171,7 @@ impl Config {
             drain_delay,
             grace,
             policy,
+            telemetry,
             log,
             effective,
         }

@@ -163,7 +163,7 @@ fn durations(
         time_unix_nano: times.now,
         count: snapshot.counts.iter().sum(),
         sum: Some(seconds(snapshot.sum_ns)),
-        bucket_counts: snapshot.counts.clone(),
+        bucket_counts: snapshot.counts.to_vec(),
         explicit_bounds: snapshot.bounds_ns.iter().copied().map(seconds).collect(),
         ..HistogramDataPoint::default()
     }

@@ -31,12 +31,13 @@ use tokio::sync::mpsc;
 pub use export::Collect;
 pub use sampler::Sampler;
 pub use settings::{Settings, Target};
-pub use spans::Judged;
 
 use export::{ExportThread, Metrics, Traces, Work};
+use spans::Judged;
 use tally::Tally;
 
 use crate::metrics::OtlpCounts;
+use crate::telemetry::Seen;
 
 /// An export that is set up and not at work yet.
 #[derive(Debug)]
@@ -135,10 +136,11 @@ impl SpanPen {
     }
 
     /// Queues the spans of an evaluation if it is sampled. Never waits: what has no room is dropped and counted.
-    pub fn offer(&self, judged: &Judged<'_>) {
-        let Some(spans) = spans::spans(judged, self.sampler) else {
+    pub fn offer(&self, seen: &Seen<'_>) {
+        if !spans::is_sampled(self.sampler, seen.evaluation_id(), seen.trace_parent()) {
             return;
-        };
+        }
+        let spans = spans::spans(&Judged::from(seen));
         let count = spans.len() as u64;
         if self.queue.try_send(spans).is_err() {
             self.tally.spans_queue_full.add(count);

@@ -1,6 +1,6 @@
 //! Which evaluations are traced.
 
-use crate::trace_parent::TraceParent;
+use crate::telemetry::TraceParent;
 
 /// Decides by the caller's word, or by the trace's number, so that all who see a trace decide alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -252,7 +252,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace_parent::TraceParent;
+    use crate::telemetry::TraceParent;
 
     fn read(variables: &[(&str, &str)]) -> Result<Option<Settings>, Problems> {
         let variables = variables

@@ -18,7 +18,7 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Spa
 use super::client::Export;
 use super::messages::{scope, text};
 use super::sampler::Sampler;
-use crate::trace_parent::{SAMPLED, TraceParent};
+use crate::telemetry::{Seen, TraceParent};
 use crate::verdict::{GateOutcome, GateStatus, Reason, Verdict};
 use crate::wire::EvaluationId;
 
@@ -52,33 +52,48 @@ pub(super) fn request(spans: Vec<Span>, resource: Resource) -> ExportTraceServic
 
 /// What a trace shows of an evaluation.
 #[derive(Clone, Debug)]
-pub struct Judged<'a> {
-    /// Its number.
-    pub evaluation_id: EvaluationId,
-    /// Who called.
-    pub agent_id: &'a str,
-    /// With what.
-    pub tool: &'a str,
-    /// The answer.
-    pub verdict: Verdict,
-    /// When the call arrived, microseconds since the Unix epoch.
-    pub arrived_unix_us: u64,
-    /// How long it took, nanoseconds.
-    pub total_ns: u64,
-    /// The policy that judged.
-    pub policy_version: String,
-    /// The caller's place in a trace.
-    pub parent: Option<TraceParent>,
-    /// Every gate by name.
-    pub gates: Vec<(&'a str, GateOutcome)>,
+pub(super) struct Judged<'a> {
+    pub(super) evaluation_id: EvaluationId,
+    pub(super) agent_id: &'a str,
+    pub(super) tool: &'a str,
+    pub(super) verdict: Verdict,
+    /// When the call arrived.
+    pub(super) arrived_unix_us: u64,
+    pub(super) total_ns: u64,
+    pub(super) policy_version: String,
+    pub(super) parent: Option<TraceParent>,
+    /// By name, in the order of the reply.
+    pub(super) gates: Vec<(&'a str, GateOutcome)>,
 }
 
-/// The spans of an evaluation, its own first; none if it is not sampled.
-pub(super) fn spans(judged: &Judged<'_>, sampler: Sampler) -> Option<Vec<Span>> {
-    let ids = Ids::of(judged);
-    if !sampler.samples(ids.trace_id, judged.parent) {
-        return None;
+impl<'a> From<&'a Seen<'_>> for Judged<'a> {
+    fn from(seen: &'a Seen<'_>) -> Self {
+        Self {
+            evaluation_id: seen.evaluation_id(),
+            agent_id: seen.agent_id(),
+            tool: seen.tool(),
+            verdict: seen.verdict(),
+            arrived_unix_us: seen.arrived_unix_us(),
+            total_ns: seen.total_ns(),
+            policy_version: seen.policy_version(),
+            parent: seen.trace_parent(),
+            gates: seen.gates().map(|gate| (gate.name, gate.outcome)).collect(),
+        }
     }
+}
+
+/// Whether an evaluation is to be traced.
+pub(super) fn is_sampled(
+    sampler: Sampler,
+    evaluation_id: EvaluationId,
+    parent: Option<TraceParent>,
+) -> bool {
+    sampler.samples(Ids::of(evaluation_id, parent).trace_id, parent)
+}
+
+/// The spans of an evaluation, its own first.
+pub(super) fn spans(judged: &Judged<'_>) -> Vec<Span> {
+    let ids = Ids::of(judged.evaluation_id, judged.parent);
     let start = judged.arrived_unix_us.saturating_mul(1000);
     let end = start.saturating_add(judged.total_ns);
     let mut spans = vec![evaluation(judged, ids, start, end)];
@@ -97,7 +112,7 @@ pub(super) fn spans(judged: &Judged<'_>, sampler: Sampler) -> Option<Vec<Span>> 
         });
         start = end;
     }
-    Some(spans)
+    spans
 }
 
 fn is_come_to(outcome: &GateOutcome) -> bool {
@@ -164,7 +179,7 @@ fn flags(is_remote: bool) -> u32 {
     } else {
         0
     };
-    u32::from(SAMPLED) | SpanFlags::ContextHasIsRemoteMask as u32 | remote
+    u32::from(TraceParent::SAMPLED) | SpanFlags::ContextHasIsRemoteMask as u32 | remote
 }
 
 /// The numbers of an evaluation's trace and spans.
@@ -178,12 +193,12 @@ struct Ids {
 }
 
 impl Ids {
-    fn of(judged: &Judged<'_>) -> Self {
-        let [random, count] = halves(judged.evaluation_id.0);
+    fn of(EvaluationId(number): EvaluationId, parent: Option<TraceParent>) -> Self {
+        let [random, count] = halves(number);
         let state = random.wrapping_add(count.wrapping_mul(GOLDEN_RATIO));
         let own = u128::from(random.max(1)) << 64 | u128::from(mix(state));
         Self {
-            trace_id: judged.parent.map_or(own, |parent| parent.trace_id),
+            trace_id: parent.map_or(own, |parent| parent.trace_id),
             span_id: mix(!state).max(1),
         }
     }
@@ -247,13 +262,9 @@ mod tests {
         Sampler::named(name, super::super::sampler::Ratio::DEFAULT).unwrap()
     }
 
-    fn all(judged: &Judged<'_>) -> Vec<Span> {
-        spans(judged, sampler("always_on")).unwrap()
-    }
-
     #[test]
     fn gates_stand_one_behind_the_other_at_the_end_of_their_evaluation() {
-        let spans = all(&judged());
+        let spans = spans(&judged());
         let times = spans.iter().map(|span| {
             (
                 span.name.as_str(),
@@ -272,14 +283,14 @@ mod tests {
     fn gates_that_claim_more_time_than_there_was_begin_with_their_evaluation() {
         let mut long = judged();
         long.gates[0].1.latency_ns = 1_000_000;
-        assert_eq!(all(&long)[1].start_time_unix_nano, 1_000_000_000);
+        assert_eq!(spans(&long)[1].start_time_unix_nano, 1_000_000_000);
     }
 
     #[test]
     fn a_span_says_what_was_judged_and_what_a_gate_found() {
         let mut warned = judged();
         warned.gates[1].1.mode = GateMode::Warn;
-        let spans = all(&warned);
+        let spans = spans(&warned);
         let said = [
             ("bidgate.evaluation_id", "00000000000000070000000000000009"),
             ("bidgate.agent_id", "a"),
@@ -306,7 +317,7 @@ mod tests {
     #[test]
     fn a_rejection_is_no_error_and_an_unreadable_auction_is() {
         let code = |verdict| {
-            let spans = all(&Judged {
+            let spans = spans(&Judged {
                 verdict,
                 ..judged()
             });
@@ -327,7 +338,7 @@ mod tests {
             parent: Some(parent),
             ..judged()
         };
-        let [evaluation, gates @ ..] = &all(&judged)[..] else {
+        let [evaluation, gates @ ..] = &spans(&judged)[..] else {
             panic!()
         };
         assert_eq!(evaluation.trace_id, 0xabc_u128.to_be_bytes());
@@ -338,11 +349,11 @@ mod tests {
             assert_eq!(gate.parent_span_id, evaluation.span_id);
             assert_eq!(gate.flags, 0x101);
         }
-        let unsampled = Judged {
-            parent: Some(TraceParent { flags: 0, ..parent }),
-            ..judged
-        };
-        assert_eq!(spans(&unsampled, sampler("parentbased_always_on")), None);
+        let id = judged.evaluation_id;
+        let asks_parent = sampler("parentbased_always_on");
+        assert!(is_sampled(asks_parent, id, Some(parent)));
+        let unsampled = TraceParent { flags: 0, ..parent };
+        assert!(!is_sampled(asks_parent, id, Some(unsampled)));
     }
 
     #[test]
@@ -353,8 +364,9 @@ mod tests {
                 evaluation_id: EvaluationId(7 << 64 | count),
                 ..judged()
             };
-            sampled += usize::from(spans(&judged, sampler("traceidratio")).is_some());
-            let spans = all(&judged);
+            let is_sampled = is_sampled(sampler("traceidratio"), judged.evaluation_id, None);
+            sampled += usize::from(is_sampled);
+            let spans = spans(&judged);
             trace_ids.insert(spans[0].trace_id.clone());
             span_ids.extend(spans.into_iter().map(|span| span.span_id));
         }

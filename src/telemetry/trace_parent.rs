@@ -14,6 +14,8 @@ pub struct TraceParent {
 impl TraceParent {
     /// The header that carries it, in HTTP and in gRPC metadata.
     pub const HEADER: &'static str = "traceparent";
+    /// The flag of a trace that its caller records.
+    pub const SAMPLED: u8 = 1;
 
     /// Reads the header's value. What is no `traceparent` is none: tracing is the caller's affair, and its mistakes in it
     /// change no verdict.
@@ -42,7 +44,7 @@ impl TraceParent {
     /// True when the caller records its part of the trace.
     #[must_use]
     pub const fn is_sampled(self) -> bool {
-        self.flags & SAMPLED != 0
+        self.flags & Self::SAMPLED != 0
     }
 }
 
@@ -60,7 +62,6 @@ fn hex(digits: &[u8]) -> Option<u128> {
 
 /// Bytes of version, trace, span and flags with the dashes between them.
 const LENGTH: usize = 2 + 1 + 32 + 1 + 16 + 1 + 2;
-pub(crate) const SAMPLED: u8 = 1;
 
 #[cfg(test)]
 mod tests {
