@@ -8,7 +8,7 @@ use http::Uri;
 use http::uri::Scheme;
 
 use super::size;
-use crate::document::Section;
+use crate::document::{Document, Section};
 
 /// Where records of evaluations go, and how.
 #[derive(Clone, Debug)]
@@ -105,6 +105,13 @@ impl Telemetry {
             retry_delay: milliseconds(section, "retry_delay_ms", 1000, 0),
             flush_timeout: milliseconds(section, "flush_timeout_ms", 5000, 0),
         }
+    }
+}
+
+impl Default for Telemetry {
+    /// None.
+    fn default() -> Self {
+        Document::defaults(Self::read)
     }
 }
 

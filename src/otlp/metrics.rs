@@ -185,13 +185,15 @@ fn seconds(ns: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{CATALOG, Metrics, ServerGauges};
+    use crate::metrics::{CATALOG, Metrics, RpcMethod, ServerGauges};
 
     const TIMES: Times = Times { start: 5, now: 9 };
 
-    /// Every family as it is exported, with whatever a server without a call shows.
+    /// Every family as it is exported, of a server that has answered two calls.
     fn exported() -> Vec<Metric> {
-        let (metrics, _recorders) = Metrics::new(2);
+        let (metrics, recorders) = Metrics::new(2);
+        recorders[0].answered(RpcMethod::Evaluate, 15_000_000);
+        recorders[1].answered(RpcMethod::Evaluate, 1_000_000_000);
         let mut snapshot = Snapshot::new(TIMES);
         metrics.collect(&ServerGauges::default(), &mut |sample| snapshot.add(sample));
         let request = snapshot.into_request(Resource::default());
@@ -274,24 +276,26 @@ mod tests {
 
     #[test]
     fn a_histogram_has_its_bounds_in_seconds() {
-        let snapshot = HistogramSnapshot {
-            bounds_ns: &[1_000, 15_000_000],
-            counts: vec![1, 0, 2],
-            sum_ns: 3_000_000_000,
-        };
-        let value = Value::Histogram(&snapshot);
-        let Data::Histogram(histogram) = add("bidgate_evaluation_seconds", &[], value) else {
-            panic!()
+        let exported = exported();
+        let data = exported
+            .iter()
+            .find(|metric| metric.name == "bidgate_rpc_seconds");
+        let Some(Data::Histogram(histogram)) = data.and_then(|metric| metric.data.clone()) else {
+            panic!("{exported:?}")
         };
         assert_eq!(
             histogram.aggregation_temporality(),
             AggregationTemporality::Cumulative
         );
-        let [point] = &histogram.data_points[..] else {
-            panic!()
+        let point = &histogram.data_points[0];
+        assert_eq!(point.attributes, [text("method", "Evaluate")]);
+        assert_eq!(point.explicit_bounds[..2], [0.000_001, 0.000_001_5]);
+        assert_eq!(point.explicit_bounds.last(), Some(&0.05));
+        let [.., among_14_to_15_ms, _, _, _, _, _, above] = &point.bucket_counts[..] else {
+            panic!("{point:?}")
         };
-        assert_eq!(point.explicit_bounds, [0.000001, 0.015]);
-        assert_eq!(point.bucket_counts, [1, 0, 2]);
-        assert_eq!((point.count, point.sum), (3, Some(3.0)));
+        assert_eq!((among_14_to_15_ms, above), (&1, &1));
+        assert_eq!((point.count, point.sum), (2, Some(1.015)));
+        assert_eq!(point.bucket_counts.len(), point.explicit_bounds.len() + 1);
     }
 }

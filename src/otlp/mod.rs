@@ -85,10 +85,11 @@ impl Otlp {
             traces,
             sampler: _,
         } = self.settings;
-        let mut instance = [0; 16];
-        getrandom::fill(&mut instance).map_err(io::Error::other)?;
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let instance = uuid::Builder::from_random_bytes(random).into_uuid();
         let thread = ExportThread::start(Work {
-            resource: messages::resource(&resource, u128::from_be_bytes(instance)),
+            resource: messages::resource(&resource, instance),
             metrics: metrics.map(|target| Metrics {
                 target,
                 interval,

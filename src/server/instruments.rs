@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::acceptor::Connections;
 use super::in_flight::InFlight;
 use super::settings::Settings;
-use crate::metrics::{Metrics, PolicyGauges, Sample, ServerGauges, TelemetryGauges};
+use crate::metrics::{Metrics, PolicyGauges, Sample, ServerGauges};
 use crate::otlp::ExportCounts;
+use crate::telemetry::Ledger;
 
 /// The workers' counters, and where everything else is read when it is asked for.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub(super) struct Instruments {
     pub(super) settings: Arc<Settings>,
     pub(super) in_flight: Arc<InFlight>,
     pub(super) connections: Arc<Connections>,
+    pub(super) ledger: Arc<Ledger>,
     pub(super) exports: ExportCounts,
 }
 
@@ -45,7 +47,7 @@ impl Instruments {
                 refusals: standing.refusals,
                 file_accepted: standing.refused.is_none(),
             },
-            telemetry: TelemetryGauges::default(),
+            telemetry: self.ledger.gauges(),
             log_lines_suppressed: 0,
             otlp: self.exports.read(),
         })

@@ -36,6 +36,7 @@ mod reply;
 mod routes;
 mod service;
 mod stream;
+mod trace_header;
 mod unary;
 
 mod admin;
@@ -78,7 +79,8 @@ use worker::{Blueprint, Ended, WorkerThread};
 
 use crate::config::Listen;
 use crate::metrics::{Metrics, Recorder};
-use crate::otlp::{Exporter, Otlp};
+use crate::otlp::{Exporter, Otlp, SpanPen};
+use crate::telemetry::{self, Hears, Plan, Telemetry};
 
 /// A server with its listeners open, not yet serving.
 #[derive(Debug)]
@@ -126,8 +128,8 @@ impl Server {
     }
 
     /// Serves until `shutdown` completes, then drains (spec: contract §4): not ready, [`Settings::drain_delay`], stop
-    /// accepting, finish what is in flight within [`Settings::grace`], cut the rest. While it drains, SIGTERM or
-    /// SIGINT cuts at once.
+    /// accepting, finish what is in flight within [`Settings::grace`], cut the rest, flush telemetry. While it drains,
+    /// SIGTERM or SIGINT cuts at once.
     ///
     /// # Errors
     /// When the threads cannot be started, or one ends by itself.
@@ -157,9 +159,20 @@ impl Server {
         let settings = self.settings;
         let (metrics, mut recorders) =
             Metrics::new(settings.worker_count() + usize::from(settings.rest));
+        let (otlp, span_pen) = settings.otlp.clone().map(Otlp::new).unzip();
+        let (telemetry, pens) = Telemetry::start(Plan {
+            settings: &settings.telemetry,
+            writers: recorders.len(),
+            metrics: &metrics,
+            gate_names: settings.policy.gate_names(),
+            listeners: span_pen.flatten().map(traced).into_iter().collect(),
+        })
+        .map_err(io::Error::other)?;
+        let mut pens = pens.into_iter();
         let in_flight = Arc::new(InFlight::new(settings.max_in_flight));
         let rest = settings.rest.then(|| recorders.pop()).flatten();
-        let rest = rest.map(|recorder| Rest::new(&settings, recorder, &in_flight, readiness));
+        let rest =
+            rest.map(|recorder| Rest::new(&settings, recorder, pens.next(), &in_flight, readiness));
         let connections = Arc::new(Connections::new(recorders.len(), settings.max_connections));
         let routes = Arc::new(Routes::new(readiness.health()).map_err(io::Error::other)?);
 
@@ -168,14 +181,15 @@ impl Server {
             in_flight: Arc::clone(&in_flight),
             routes: Arc::clone(&routes),
             recorder,
+            pen: pens.next(),
         })?;
         let acceptors = acceptor::start(self.listeners, &connections, &senders)?;
-        let (otlp, _span_pen) = settings.otlp.clone().map(Otlp::new).unzip();
         let instruments = Arc::new(Instruments {
             metrics,
             settings: Arc::clone(&settings),
             in_flight: Arc::clone(&in_flight),
             connections,
+            ledger: Arc::clone(telemetry.ledger()),
             exports: otlp.as_ref().map(Otlp::counts).unwrap_or_default(),
         });
         let exporter = otlp.map(|otlp| export(otlp, &instruments)).transpose()?;
@@ -201,9 +215,18 @@ impl Server {
             in_flight,
             acceptors,
             workers,
+            telemetry: Some(telemetry),
             exporter,
             control,
         })
+    }
+}
+
+/// Has spans made of all evaluations that are sampled.
+fn traced(pen: SpanPen) -> telemetry::Listener {
+    telemetry::Listener {
+        hears: Hears::All,
+        tell: Box::new(move |seen| pen.offer(seen)),
     }
 }
 
@@ -216,7 +239,7 @@ fn export(otlp: Otlp, instruments: &Arc<Instruments>) -> io::Result<Exporter> {
 /// Starts a worker for each recorder. Returns the ends of all, and where to send each its connections.
 fn start_workers(
     recorders: Vec<Recorder>,
-    blueprint: impl Fn(Recorder) -> Blueprint,
+    mut blueprint: impl FnMut(Recorder) -> Blueprint,
 ) -> io::Result<(Workers, Vec<mpsc::Sender<Accepted>>)> {
     let mut workers = JoinSet::new();
     let mut senders = Vec::new();
@@ -248,6 +271,8 @@ struct Running {
     /// They hold the only senders of new connections: a worker drains when they are gone.
     acceptors: JoinSet<()>,
     workers: Workers,
+    /// None once it is flushed.
+    telemetry: Option<Telemetry>,
     /// There if metrics or traces are exported.
     exporter: Option<Exporter>,
     /// Ends with the runtime: the admin pages are served, and the policy reloaded, to the last.
@@ -264,6 +289,10 @@ impl Running {
         readiness.close();
         self.acceptors.shutdown().await;
         let everyone = timeout(self.settings.grace + CUT_MARGIN, self.everyone()).await;
+        if let Some(telemetry) = self.telemetry.take() {
+            telemetry.flush().await;
+        }
+        // Behind telemetry, which makes the last spans.
         if let Some(exporter) = self.exporter.take() {
             exporter.stop().await;
         }

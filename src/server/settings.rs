@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::living::LivingPolicy;
 use super::reload::PolicySource;
-use crate::config::{Config, Listen};
+use crate::config::{Config, Listen, Telemetry};
 use crate::limits::Limits;
 use crate::otlp;
 
@@ -39,6 +39,8 @@ pub struct Settings {
     pub grace: Duration,
     /// The policy that judges, to be replaced under way.
     pub policy: Arc<LivingPolicy>,
+    /// Where records of evaluations go.
+    pub telemetry: Telemetry,
     /// Where metrics and traces are exported to, if they are.
     pub otlp: Option<otlp::Settings>,
     /// Where the policy comes from, if it is to be read again: at SIGHUP, and when its files change.
@@ -60,6 +62,7 @@ impl From<Config> for Settings {
             drain_delay: config.drain_delay,
             grace: config.grace,
             policy: Arc::new(LivingPolicy::new(config.policy)),
+            telemetry: config.telemetry,
             otlp: None,
             source: None,
         }

@@ -20,7 +20,9 @@ use super::judge::Judge;
 use super::refusal::Refusal;
 use super::routes::Routes;
 use super::settings::Settings;
+use super::trace_header::TraceHeader;
 use crate::metrics::Recorder;
+use crate::telemetry::Pen;
 
 /// What a worker is built from, on its own thread.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(super) struct Blueprint {
     pub(super) in_flight: Arc<InFlight>,
     pub(super) routes: Arc<Routes>,
     pub(super) recorder: Recorder,
+    /// There if somebody wants records of evaluations.
+    pub(super) pen: Option<Pen>,
 }
 
 /// A started worker. It drains when every sender is gone.
@@ -48,11 +52,11 @@ pub(super) struct Ended {
 /// Starts a worker, and waits until it can serve.
 ///
 /// Its queue has room for every connection that may be open, so a connection that was admitted always fits.
-pub(super) fn start(index: usize, blueprint: Blueprint) -> io::Result<WorkerThread> {
+pub(super) fn start(index: usize, mut blueprint: Blueprint) -> io::Result<WorkerThread> {
     let (sender, connections) = mpsc::channel(blueprint.settings.max_connections.max(1));
     let (announce_start, started) = std::sync::mpsc::sync_channel(1);
     let (announce_end, ended) = oneshot::channel();
-    let judge = Judge::new(&blueprint.settings)?;
+    let judge = Judge::new(&blueprint.settings, blueprint.pen.take())?;
     let name = format!("bidgate-worker-{index}");
     thread::Builder::new().name(name).spawn(move || {
         let runtime = match runtime() {
@@ -108,6 +112,7 @@ pub(super) struct Worker {
     pub(super) recorder: Recorder,
     pub(super) routes: Arc<Routes>,
     pub(super) drain: Rc<Drain>,
+    pub(super) trace_header: TraceHeader,
     pub(super) max_message_bytes: usize,
     pub(super) in_flight: Arc<InFlight>,
 }
@@ -119,6 +124,7 @@ impl Worker {
             recorder: blueprint.recorder,
             routes: blueprint.routes,
             drain: Rc::default(),
+            trace_header: TraceHeader::of(&blueprint.settings),
             max_message_bytes: blueprint.settings.max_message_bytes,
             in_flight: blueprint.in_flight,
         }

@@ -1,8 +1,10 @@
 //! A closed batch: the bytes that are delivered, and what its loss would leave untold.
 
 use bytes::Bytes;
-use serde::Serialize;
 use uuid::Uuid;
+
+/// Events that were not delivered, by reason.
+pub(super) use crate::metrics::DroppedEvents as Drops;
 
 /// A batch, ready to be delivered.
 #[derive(Clone, Debug)]
@@ -48,48 +50,4 @@ pub(super) enum Outcome {
 pub(super) struct Counts {
     /// Cell and number, sorted by cell, no number 0.
     pub(super) cells: Vec<(usize, u64)>,
-}
-
-/// Events that were not delivered, by reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Drops {
-    /// There was no room in a worker's ring.
-    pub ring_full: u64,
-    /// Passes that `sample_rate` left out.
-    pub sampled_out: u64,
-    /// Every attempt to deliver their batch failed.
-    pub retry_exhausted: u64,
-    /// The sink would not have their batch.
-    pub rejected: u64,
-    /// The process ended first.
-    pub shutdown: u64,
-}
-
-impl Drops {
-    /// What a ring took, and no sink got.
-    pub(super) const fn on_the_way(&self) -> u64 {
-        self.sampled_out + self.retry_exhausted + self.rejected + self.shutdown
-    }
-
-    /// Both together.
-    pub(super) const fn plus(&self, other: &Self) -> Self {
-        Self {
-            ring_full: self.ring_full + other.ring_full,
-            sampled_out: self.sampled_out + other.sampled_out,
-            retry_exhausted: self.retry_exhausted + other.retry_exhausted,
-            rejected: self.rejected + other.rejected,
-            shutdown: self.shutdown + other.shutdown,
-        }
-    }
-
-    /// How many there are more than in `other`, which is of an earlier time.
-    pub(super) const fn since(&self, other: &Self) -> Self {
-        Self {
-            ring_full: self.ring_full - other.ring_full,
-            sampled_out: self.sampled_out - other.sampled_out,
-            retry_exhausted: self.retry_exhausted - other.retry_exhausted,
-            rejected: self.rejected - other.rejected,
-            shutdown: self.shutdown - other.shutdown,
-        }
-    }
 }

@@ -117,7 +117,7 @@ impl Batcher {
     pub(super) fn close(&mut self, sources: Sources<'_>, now: Moment) -> Option<Batch> {
         self.since = now.clock;
         let counts = self.counts(sources.metrics);
-        let dropped = sources.ledger.dropped().since(&self.told.dropped);
+        let dropped = sources.ledger.dropped().without(&self.told.dropped);
         if self.events == 0 && counts.cells.is_empty() && dropped == Drops::default() {
             return None;
         }
@@ -144,7 +144,7 @@ impl Batcher {
 
     /// Takes back what a lost batch would have told: the next one to be closed tells it.
     pub(super) fn take_back(&mut self, lost: &Batch) {
-        self.told.dropped = self.told.dropped.since(&lost.dropped);
+        self.told.dropped = self.told.dropped.without(&lost.dropped);
         self.told.remove(&lost.counts);
     }
 

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::batch::{Drops, Outcome};
 use super::ring::Ring;
+use crate::metrics::TelemetryGauges;
 
 /// The numbers, as they grow.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ledger {
     /// Of `telemetry.sink`.
     sink: &'static str,
@@ -24,27 +25,6 @@ pub struct Ledger {
     batches_pending: Entry,
     batches_delivered: Entry,
     retries: Entry,
-}
-
-/// The numbers at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Account {
-    /// Where batches go, as `telemetry.sink` says.
-    pub sink: &'static str,
-    /// Events that were to be delivered.
-    pub offered: u64,
-    /// Those that were.
-    pub delivered: u64,
-    /// Those that will not be.
-    pub dropped: Drops,
-    /// All others.
-    pub in_flight: u64,
-    /// Batches that wait or are being delivered.
-    pub batches_pending: u64,
-    /// Batches that the sink has.
-    pub batches_delivered: u64,
-    /// Second and further attempts to deliver a batch.
-    pub retries: u64,
 }
 
 impl Ledger {
@@ -66,17 +46,17 @@ impl Ledger {
 
     /// The numbers now.
     #[must_use]
-    pub fn account(&self) -> Account {
+    pub fn gauges(&self) -> TelemetryGauges<'static> {
         let delivered = self.delivered.get();
         let dropped = self.dropped();
-        let ended = delivered + dropped.on_the_way();
         let accepted: u64 = self.rings.iter().map(|ring| ring.accepted()).sum();
-        Account {
+        let offered = accepted + dropped.ring_full;
+        TelemetryGauges {
             sink: self.sink,
-            offered: accepted + dropped.ring_full,
+            offered,
             delivered,
             dropped,
-            in_flight: accepted - ended,
+            in_flight: offered - delivered - dropped.total(),
             batches_pending: self.batches_pending.get(),
             batches_delivered: self.batches_delivered.get(),
             retries: self.retries.get(),
@@ -105,15 +85,19 @@ impl Ledger {
         entry.add(events);
     }
 
+    /// Counts a batch that the sink has.
+    pub(super) fn deliver(&self) {
+        self.batches_delivered.add(1);
+    }
+
     /// Books an event that was read from a ring and left out.
     pub(super) fn leave_out(&self) {
         self.sampled_out.add(1);
     }
 
     /// Notes how the delivery of batches stands.
-    pub(super) fn note_batches(&self, pending: u64, delivered: u64, retries: u64) {
-        self.batches_pending.set(pending);
-        self.batches_delivered.set(delivered);
+    pub(super) fn note(&self, pending: usize, retries: u64) {
+        self.batches_pending.set(pending as u64);
         self.retries.set(retries);
     }
 }

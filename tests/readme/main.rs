@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bidgate::cli::Cli;
-use bidgate::config::{Config, Listen, ServeArgs};
+use bidgate::config::{Config, Listen, ServeArgs, Telemetry};
 use bidgate::document::Document;
 use bidgate::limits::{CALLERS_MAX, Limits};
 use bidgate::metrics::{CATALOG, DroppedEvents, RpcMethod};
@@ -404,6 +404,7 @@ async fn judged(request: EvaluateRequest) -> EvaluateResponse {
         policy: Arc::new(LivingPolicy::new(
             Policy::from_yaml(PATIENT, "patient").unwrap(),
         )),
+        telemetry: Telemetry::default(),
         otlp: None,
         source: None,
     });

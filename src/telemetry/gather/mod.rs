@@ -86,8 +86,11 @@ impl Gatherer {
     /// Books the end of a batch.
     pub(super) fn settle(&mut self, Settled { batch, outcome }: &Settled) {
         if let Some(batching) = &mut self.batching {
-            if *outcome != Outcome::Delivered {
-                batching.batcher.take_back(batch);
+            match outcome {
+                Outcome::Delivered => batching.ledger.deliver(),
+                Outcome::RetryExhausted | Outcome::Rejected | Outcome::Shutdown => {
+                    batching.batcher.take_back(batch);
+                }
             }
             batching.ledger.settle(batch.events, *outcome);
         }

@@ -10,11 +10,10 @@ use uuid::Uuid;
 
 use super::*;
 use crate::evaluate::{Call, Clock, Evaluator};
-use crate::metrics::Recorder;
+use crate::metrics::{Recorder, TelemetryGauges};
 use crate::policy::Policy;
 use crate::telemetry::batch::Drops;
 use crate::telemetry::batcher::Rules;
-use crate::telemetry::ledger::Account;
 use crate::telemetry::pen::Pen;
 use crate::telemetry::record::RECORD_WORDS;
 use crate::telemetry::ring::ring;
@@ -237,12 +236,12 @@ impl World {
     }
 
     /// Offered is what was evaluated; in flight is what stands in rings, the open batch and those that wait.
-    fn check_identity(&self) -> Account {
-        let account = self.ledger.account();
+    fn check_identity(&self) -> TelemetryGauges<'static> {
+        let account = self.ledger.gauges();
         let waiting: u64 = self.waiting.iter().map(|batch| batch.events).sum();
         assert_eq!(account.offered, self.evaluated.values().sum::<u64>());
         assert_eq!(account.in_flight, self.gatherer.unsent() + waiting);
-        let dropped = account.dropped.on_the_way() + account.dropped.ring_full;
+        let dropped = account.dropped.total();
         assert_eq!(
             account.offered,
             account.delivered + dropped + account.in_flight

@@ -1,0 +1,539 @@
+//! Keys: checked when they are read, never shown, wiped when they are dropped (spec: telemetry §4).
+//!
+//! A publishable key `pk_live_..` says who sends; it goes with every batch. A secret key `sk_live_..` signs and stays.
+//! Either comes from an environment variable or from a file, which is read again while the process runs. What may be
+//! told of a key is its [`KeyId`].
+//!
+//! Wiped is what is kept here. The environment of the process holds its variables to the end, and what was handed to
+//! the system to be sent passed through its buffers; a file that only the process can read is the better place.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit as _};
+use http::HeaderValue;
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+/// What the two kinds of key share.
+pub(super) trait Key: Sized + fmt::Debug {
+    /// Which of the two it is.
+    const KIND: KeyKind;
+
+    /// Takes a text that has the form of such a key.
+    fn from_checked(text: &str) -> Option<Self>;
+
+    /// What may be told of it.
+    fn id(&self) -> KeyId;
+
+    /// Reads a key; white space around it does not count.
+    ///
+    /// # Errors
+    /// When it is none, or one of the other kind. The error does not say what stands there.
+    fn parse(text: &str) -> Result<Self, KeyFault> {
+        let text = text.trim();
+        let other = Self::KIND.other();
+        if text.starts_with(other.prefix()) {
+            return Err(KeyFault::OtherKind(Self::KIND));
+        }
+        let malformed = KeyFault::Malformed(Self::KIND);
+        let body = text.strip_prefix(Self::KIND.prefix()).ok_or(malformed)?;
+        let formed = (BODY_BYTES_MIN..=BODY_BYTES_MAX).contains(&body.len())
+            && body.bytes().all(is_key_byte);
+        let key = formed.then(|| Self::from_checked(text)).flatten();
+        key.ok_or(malformed)
+    }
+}
+
+/// Behind the prefix. What is shorter can be guessed; no issuer makes longer ones.
+const BODY_BYTES_MIN: usize = 16;
+const BODY_BYTES_MAX: usize = 256;
+
+/// What a key consists of: base64url and what else fits a bearer token (RFC 6750 §2.1) and is no padding.
+fn is_key_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'~')
+}
+
+/// The kinds of key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyKind {
+    /// `pk_live_..`, the bearer of a batch.
+    Publishable,
+    /// `sk_live_..`, which signs.
+    Secret,
+}
+
+impl KeyKind {
+    /// How a key of this kind begins.
+    #[must_use]
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Publishable => "pk_live_",
+            Self::Secret => "sk_live_",
+        }
+    }
+
+    /// The environment variable that may hold it. No key of the configuration takes one.
+    #[must_use]
+    const fn variable(self) -> &'static str {
+        match self {
+            Self::Publishable => "BIDGATE_TELEMETRY_API_KEY",
+            Self::Secret => "BIDGATE_TELEMETRY_SECRET_KEY",
+        }
+    }
+
+    /// The key of the configuration that may name its file.
+    const fn file_key(self) -> &'static str {
+        match self {
+            Self::Publishable => "telemetry.api_key_file",
+            Self::Secret => "telemetry.secret_key_file",
+        }
+    }
+
+    const fn other(self) -> Self {
+        match self {
+            Self::Publishable => Self::Secret,
+            Self::Secret => Self::Publishable,
+        }
+    }
+}
+
+impl fmt::Display for KeyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Publishable => "publishable key",
+            Self::Secret => "secret key",
+        };
+        write!(f, "{name} ({}..)", self.prefix())
+    }
+}
+
+/// `pk_live_..`: says who sends.
+pub(super) struct PublishableKey {
+    bearer: Zeroizing<String>,
+    id: KeyId,
+}
+
+impl PublishableKey {
+    /// `Bearer pk_live_..`, in memory that is wiped too.
+    #[must_use]
+    pub(super) fn bearer(&self) -> Option<HeaderValue> {
+        let bytes = Bytes::from_owner(Zeroizing::new(self.bearer.as_bytes().to_vec()));
+        let mut value = HeaderValue::from_maybe_shared(bytes).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}
+
+impl Key for PublishableKey {
+    const KIND: KeyKind = KeyKind::Publishable;
+
+    fn from_checked(text: &str) -> Option<Self> {
+        let mut bearer = Zeroizing::new(String::with_capacity(BEARER.len() + text.len()));
+        bearer.push_str(BEARER);
+        bearer.push_str(text);
+        let id = KeyId::of(text);
+        Some(Self { bearer, id })
+    }
+
+    fn id(&self) -> KeyId {
+        self.id
+    }
+}
+
+const BEARER: &str = "Bearer ";
+
+/// `sk_live_..`: signs. Of its text nothing is kept but the state of the MAC, which is wiped as a key is.
+pub(super) struct SecretKey {
+    mac: Hmac<Sha256>,
+    id: KeyId,
+}
+
+impl SecretKey {
+    /// HMAC-SHA256 under this key, to be fed.
+    pub(super) fn mac(&self) -> Hmac<Sha256> {
+        self.mac.clone()
+    }
+}
+
+impl Key for SecretKey {
+    const KIND: KeyKind = KeyKind::Secret;
+
+    fn from_checked(text: &str) -> Option<Self> {
+        let mac = Hmac::new_from_slice(text.as_bytes()).ok()?;
+        let id = KeyId::of(text);
+        Some(Self { mac, id })
+    }
+
+    fn id(&self) -> KeyId {
+        self.id
+    }
+}
+
+impl fmt::Debug for PublishableKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+const REDACTED: &str = "[REDACTED]";
+
+/// Tells keys apart without telling them: the SHA-256, of which 8 hexadecimal digits are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct KeyId([u8; 32]);
+
+impl KeyId {
+    fn of(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.iter().take(4);
+        shown
+            .into_iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What is wrong with a key. It holds nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyFault {
+    /// There is a key of the other kind where this kind belongs.
+    OtherKind(KeyKind),
+    /// There is no key of this kind.
+    Malformed(KeyKind),
+    /// The file cannot be read.
+    Unreadable(ErrorKind),
+    /// The file is larger than a key and some white space.
+    TooLarge,
+}
+
+impl fmt::Display for KeyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherKind(kind) => {
+                let other = kind.other();
+                write!(f, "holds a {other} where a {kind} belongs; exchange them")
+            }
+            Self::Malformed(kind) => write!(
+                f,
+                "must hold a {kind}: {BODY_BYTES_MIN} to {BODY_BYTES_MAX} letters, digits, '_', '-', '.' or '~' behind \
+                 the prefix"
+            ),
+            Self::Unreadable(kind) => write!(f, "cannot be read: {kind}"),
+            Self::TooLarge => write!(
+                f,
+                "is larger than {FILE_BYTES_MAX} bytes, so it holds no key"
+            ),
+        }
+    }
+}
+
+/// What is wrong with where a key should be.
+#[derive(Debug)]
+pub(super) enum KeyProblem {
+    /// It is nowhere.
+    Missing(KeyKind),
+    /// It is in the environment and in a file.
+    Twice(KeyKind),
+    /// What the variable holds is no key.
+    Variable(KeyKind, KeyFault),
+    /// What the file holds is no key.
+    File(Box<Path>, KeyFault),
+}
+
+impl fmt::Display for KeyProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(kind) => {
+                let (variable, key) = (kind.variable(), kind.file_key());
+                write!(
+                    f,
+                    "telemetry needs a {kind}: set {variable}, or name its file by {key}"
+                )
+            }
+            Self::Twice(kind) => {
+                let (variable, key) = (kind.variable(), kind.file_key());
+                write!(f, "there are {variable} and {key}; keep one of the two")
+            }
+            Self::Variable(kind, fault) => write!(f, "{} {fault}", kind.variable()),
+            Self::File(path, fault) => write!(f, "{} {fault}", path.display()),
+        }
+    }
+}
+
+/// The environment of the process: [`std::env::var_os`], or what a test puts in its place.
+pub(super) type Environment<'e> = &'e dyn Fn(&str) -> Option<OsString>;
+
+/// A key that may be replaced while the process runs: by its file, if it comes from one.
+#[derive(Debug)]
+pub(super) struct LiveKey<K> {
+    key: K,
+    file: Option<PathBuf>,
+    looked: Instant,
+    /// What was wrong with the file at the last look, so that it is logged once.
+    fault: Option<KeyFault>,
+}
+
+impl<K: Key> LiveKey<K> {
+    /// The key in its variable or in `file`, whichever there is. An empty variable is none.
+    ///
+    /// # Errors
+    /// When it is in neither or in both, or what is there is no such key.
+    pub(super) fn find(
+        environment: Environment<'_>,
+        file: Option<&Path>,
+        now: Instant,
+    ) -> Result<Self, KeyProblem> {
+        let variable = environment(K::KIND.variable()).filter(|text| !text.is_empty());
+        match (variable, file) {
+            (None, None) => Err(KeyProblem::Missing(K::KIND)),
+            (Some(_), Some(_)) => Err(KeyProblem::Twice(K::KIND)),
+            (None, Some(path)) => {
+                let opened = Self::open(path, now);
+                opened.map_err(|fault| KeyProblem::File(path.into(), fault))
+            }
+            (Some(text), None) => {
+                let text = Zeroizing::new(text.into_encoded_bytes());
+                let key = parse_bytes(&text);
+                let key = key.map_err(|fault| KeyProblem::Variable(K::KIND, fault))?;
+                Ok(Self::fixed(key, now))
+            }
+        }
+    }
+
+    const fn fixed(key: K, now: Instant) -> Self {
+        Self {
+            key,
+            file: None,
+            looked: now,
+            fault: None,
+        }
+    }
+
+    fn open(path: &Path, now: Instant) -> Result<Self, KeyFault> {
+        Ok(Self {
+            key: read(path)?,
+            file: Some(path.to_owned()),
+            looked: now,
+            fault: None,
+        })
+    }
+
+    /// The key as it is now. Its file is read when the last look was [`LOOK_AGAIN`] ago; one that holds no such key
+    /// changes nothing.
+    pub(super) fn current(&mut self, now: Instant) -> &K {
+        if now.saturating_duration_since(self.looked) >= LOOK_AGAIN {
+            self.looked = now;
+            self.look();
+        }
+        &self.key
+    }
+
+    fn look(&mut self) {
+        let Some(path) = &self.file else { return };
+        match read::<K>(path) {
+            Ok(key) => {
+                if key.id() != self.key.id() {
+                    tracing::info!(key = %key.id(), "telemetry has a new {}", K::KIND);
+                    self.key = key;
+                }
+                self.fault = None;
+            }
+            Err(fault) => {
+                if self.fault != Some(fault) {
+                    let (key, file) = (self.key.id(), path.display());
+                    tracing::warn!(%key, %file, "the file of the {} {fault}; the last good one stays", K::KIND);
+                }
+                self.fault = Some(fault);
+            }
+        }
+    }
+}
+
+/// Between two looks at a file.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Reads a file into memory that is wiped.
+fn read<K: Key>(path: &Path) -> Result<K, KeyFault> {
+    let mut text = Zeroizing::new([0; FILE_BYTES_MAX + 1]);
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mut length = 0;
+    while let Some(room) = text.get_mut(length..).filter(|room| !room.is_empty()) {
+        match file.read(room) {
+            Ok(0) => break,
+            Ok(bytes) => length += bytes,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(unreadable(error)),
+        }
+    }
+    let text = text.get(..length).unwrap_or_default();
+    if text.len() > FILE_BYTES_MAX {
+        return Err(KeyFault::TooLarge);
+    }
+    parse_bytes(text)
+}
+
+fn parse_bytes<K: Key>(bytes: &[u8]) -> Result<K, KeyFault> {
+    let text = std::str::from_utf8(bytes).ok();
+    K::parse(text.ok_or(KeyFault::Malformed(K::KIND))?)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "what map_err gives")]
+fn unreadable(error: std::io::Error) -> KeyFault {
+    KeyFault::Unreadable(error.kind())
+}
+
+/// A key, and room for the white space that editors leave.
+const FILE_BYTES_MAX: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const PUBLISHABLE: &str = "pk_live_0123456789abcdefABCDEF_-";
+    const SECRET: &str = "sk_live_0123456789abcdefABCDEF_-";
+
+    #[test]
+    fn a_key_is_read_with_white_space_around_it() {
+        let key = PublishableKey::parse(&format!(" {PUBLISHABLE}\r\n")).unwrap();
+        let bearer = key.bearer().unwrap();
+        assert_eq!(bearer, format!("Bearer {PUBLISHABLE}"));
+        assert!(bearer.is_sensitive());
+    }
+
+    #[test]
+    fn a_key_of_the_other_kind_is_refused_by_name() {
+        let swapped = [
+            PublishableKey::parse(SECRET).unwrap_err(),
+            SecretKey::parse(PUBLISHABLE).unwrap_err(),
+        ];
+        assert_eq!(
+            swapped,
+            [
+                KeyFault::OtherKind(KeyKind::Publishable),
+                KeyFault::OtherKind(KeyKind::Secret),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        let long = format!("pk_live_{}", "x".repeat(BODY_BYTES_MAX + 1));
+        for text in [
+            "",
+            "pk_live_",
+            "pk_live_0123456789abcde",
+            "pk_test_0123456789abcdef",
+            "0123456789abcdef",
+            "PK_LIVE_0123456789abcdef",
+            "pk_live_0123456789 abcdef",
+            "pk_live_0123456789\nabcdef",
+            "pk_live_0123456789abcdef\u{e9}",
+            &long,
+        ] {
+            let fault = PublishableKey::parse(text).unwrap_err();
+            assert_eq!(fault, KeyFault::Malformed(KeyKind::Publishable), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_can_be_printed_holds_a_key() {
+        let publishable = PublishableKey::parse(PUBLISHABLE).unwrap();
+        let secret = SecretKey::parse(SECRET).unwrap();
+        let mut said = format!("{publishable:?} {secret:?} {:?}", publishable.bearer());
+        for text in [PUBLISHABLE, SECRET, "garbage of a key"] {
+            for fault in [
+                PublishableKey::parse(text).err(),
+                SecretKey::parse(text).err(),
+            ] {
+                said += &fault.map_or(String::new(), |fault| format!("{fault} {fault:?}"));
+            }
+        }
+        said += &format!("{:?}", LiveKey::fixed(secret, at(0)));
+        for part in ["0123456789", "ABCDEF", "garbage"] {
+            assert!(!said.contains(part), "{said}");
+        }
+        assert!(said.starts_with("[REDACTED] [REDACTED]"), "{said}");
+    }
+
+    #[test]
+    fn keys_are_told_apart_by_the_beginning_of_their_hash() {
+        let id = PublishableKey::parse(PUBLISHABLE).unwrap().id();
+        // printf %s pk_live_0123456789abcdefABCDEF_- | sha256sum
+        assert_eq!(id.to_string(), "222834c8");
+    }
+
+    #[test]
+    fn what_holds_a_key_is_wiped() {
+        fn wiped<T: zeroize::ZeroizeOnDrop>() {}
+        wiped::<Zeroizing<String>>();
+        // An HMAC is two of these.
+        wiped::<Sha256>();
+    }
+
+    #[test]
+    fn a_file_is_read_again_once_a_second_and_a_broken_one_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        let other = PUBLISHABLE.replace('0', "9");
+        fs::write(&file, PUBLISHABLE).unwrap();
+        let mut live = LiveKey::<PublishableKey>::open(&file, at(0)).unwrap();
+        let mut bearer = |ms| live.current(at(ms)).bearer().unwrap();
+
+        fs::write(&file, &other).unwrap();
+        assert_eq!(bearer(999), format!("Bearer {PUBLISHABLE}").as_str());
+        assert_eq!(bearer(1000), format!("Bearer {other}").as_str());
+        for (second, broken) in (2..).zip([SECRET, "", &"x".repeat(FILE_BYTES_MAX + 1)]) {
+            fs::write(&file, broken).unwrap();
+            assert_eq!(bearer(1000 * second), format!("Bearer {other}").as_str());
+        }
+        fs::remove_file(&file).unwrap();
+        assert_eq!(bearer(9000), format!("Bearer {other}").as_str());
+        fs::write(&file, PUBLISHABLE).unwrap();
+        assert_eq!(bearer(10_000), format!("Bearer {PUBLISHABLE}").as_str());
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_or_too_large_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        let open = || LiveKey::<SecretKey>::open(&file, at(0)).err();
+        assert_eq!(open(), Some(KeyFault::Unreadable(ErrorKind::NotFound)));
+        fs::write(&file, format!("{SECRET}{}", " ".repeat(FILE_BYTES_MAX))).unwrap();
+        assert_eq!(open(), Some(KeyFault::TooLarge));
+        fs::write(&file, [0xff, 0xfe]).unwrap();
+        assert_eq!(open(), Some(KeyFault::Malformed(KeyKind::Secret)));
+    }
+
+    fn at(ms: u64) -> Instant {
+        static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "there is no other way to an instant"
+        )]
+        let start = *START.get_or_init(Instant::now);
+        start + Duration::from_millis(ms)
+    }
+}
