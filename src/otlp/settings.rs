@@ -93,7 +93,7 @@ fn sampler(variables: &mut Variables) -> Sampler {
         .one("OTEL_TRACES_SAMPLER", wanted, |name| {
             Sampler::named(name, ratio)
         })
-        .unwrap_or(Sampler::parent_or(ratio))
+        .unwrap_or_else(|| Sampler::parent_or(ratio))
 }
 
 /// One of the two kinds of data.

@@ -216,7 +216,7 @@ fn halves(number: u128) -> [u64; 2] {
     [half(64), half(0)]
 }
 
-/// The output function of SplitMix64: different numbers stay different, and their bits look random.
+/// The output function of `SplitMix64`: different numbers stay different, and their bits look random.
 fn mix(number: u64) -> u64 {
     let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
