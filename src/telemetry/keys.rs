@@ -462,20 +462,25 @@ mod tests {
     fn nothing_that_can_be_printed_holds_a_key() {
         let publishable = PublishableKey::parse(PUBLISHABLE).unwrap();
         let secret = SecretKey::parse(SECRET).unwrap();
-        let mut said = format!("{publishable:?} {secret:?} {:?}", publishable.bearer());
+        let mut said = vec![format!("{publishable:?} {:?}", publishable.bearer())];
+        said.push(format!("{:?}", LiveKey::fixed(secret, at(0))));
         for text in [PUBLISHABLE, SECRET, "garbage of a key"] {
-            for fault in [
+            let faults = [
                 PublishableKey::parse(text).err(),
                 SecretKey::parse(text).err(),
-            ] {
-                said += &fault.map_or(String::new(), |fault| format!("{fault} {fault:?}"));
-            }
+            ];
+            said.extend(faults.map(|fault| {
+                format!(
+                    "{fault:?} {}",
+                    fault.map_or(String::new(), |fault| fault.to_string())
+                )
+            }));
         }
-        said += &format!("{:?}", LiveKey::fixed(secret, at(0)));
+        let said = said.join("\n");
         for part in ["0123456789", "ABCDEF", "garbage"] {
             assert!(!said.contains(part), "{said}");
         }
-        assert!(said.starts_with("[REDACTED] [REDACTED]"), "{said}");
+        assert_eq!(said.matches("[REDACTED]").count(), 2, "{said}");
     }
 
     #[test]
