@@ -15,9 +15,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("document", &["limits"]),
     ("openrtb",  &["limits"]),
     ("verdict",  &["openrtb"]),
-    ("schema",   &["limits", "openrtb"]),
+    ("automaton", &["limits"]),
+    ("schema",   &["limits", "openrtb", "automaton"]),
     ("auction",  &["call", "openrtb"]),
-    ("gate",     &["limits", "call", "document", "openrtb", "verdict", "schema", "auction"]),
+    ("gate",     &["limits", "call", "document", "openrtb", "verdict", "automaton", "schema", "auction"]),
     ("policy",   &["limits", "document", "openrtb", "verdict", "gate"]),
     ("evaluate", &["limits", "call", "openrtb", "verdict", "auction", "gate", "policy"]),
     // Around it: bytes, counters and settings.
@@ -48,7 +49,16 @@ const EDGE_CRATES: &[&str] = &[
     "std::time",
 ];
 const ENGINE: &[&str] = &[
-    "limits", "call", "document", "openrtb", "verdict", "schema", "auction", "gate", "policy",
+    "limits",
+    "call",
+    "document",
+    "openrtb",
+    "verdict",
+    "automaton",
+    "schema",
+    "auction",
+    "gate",
+    "policy",
     "evaluate",
 ];
 
