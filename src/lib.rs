@@ -41,6 +41,7 @@
 //! | [`document`] | YAML with every error at once, each with its place |
 //! | [`config`] | the process's own settings: file, flags, environment |
 //! | [`metrics`] | counters of each worker, merged when scraped |
+//! | `tls` | whom certificates are checked against |
 //! | [`otlp`] | metrics and traces for an OpenTelemetry receiver |
 //! | [`reply_json`] | replies as proto JSON, for those who read them as text |
 //! | [`server`] | gRPC and admin HTTP, threads, the policy swapped under way, shutdown |
@@ -87,6 +88,8 @@ pub mod document;
 pub mod config;
 
 pub mod metrics;
+
+mod tls;
 
 pub mod telemetry;
 

@@ -28,8 +28,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config",   &["limits", "document", "policy"]),
     ("proto",    &[]),
     ("reply_json", &["proto"]),
-    ("telemetry", &["limits", "callers", "verdict", "policy", "evaluate", "wire", "metrics", "config"]),
-    ("otlp",     &["document", "verdict", "wire", "metrics", "telemetry"]),
+    ("tls",      &[]),
+    ("telemetry", &["limits", "callers", "verdict", "policy", "evaluate", "wire", "metrics", "config", "tls"]),
+    ("otlp",     &["document", "verdict", "wire", "metrics", "tls", "telemetry"]),
     // The edges. The command line starts the server, and reads files instead of messages.
     ("server",   &["limits", "document", "policy", "evaluate", "wire", "metrics", "config", "proto", "reply_json", "telemetry", "otlp"]),
     ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "proto", "reply_json", "otlp", "server"]),

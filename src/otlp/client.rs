@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -36,19 +37,17 @@ pub(super) trait Export: Message + Clone + 'static {
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     target: Target,
-    http: HttpClient<HttpConnector, Body>,
+    http: HttpClient<HttpsConnector<HttpConnector>, Body>,
 }
 
 impl Client {
     /// Must be made on the runtime that it is used on.
     pub(super) fn new(target: Target) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
         let http = HttpClient::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .http2_only(target.protocol == Protocol::Grpc)
-            .build(connector);
+            .build(connector(&target));
         Self { target, http }
     }
 
@@ -99,6 +98,19 @@ impl Client {
         let body = Limited::new(body, ANSWER_BYTES).collect().await;
         let body = body.map_err(ExportError::Transport)?.to_bytes();
         M::Answer::decode(body).map_err(ExportError::transport)
+    }
+}
+
+/// Connects in the way that the endpoint's scheme says.
+fn connector(target: &Target) -> HttpsConnector<HttpConnector> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    let schemes = HttpsConnectorBuilder::new()
+        .with_tls_config(target.tls.clone())
+        .https_or_http();
+    match target.protocol {
+        Protocol::Grpc => schemes.enable_http2().wrap_connector(tcp),
+        Protocol::Http => schemes.enable_http1().wrap_connector(tcp),
     }
 }
 

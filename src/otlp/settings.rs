@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, Uri};
+use rustls::ClientConfig;
 
 use super::sampler::{Ratio, Sampler};
 use super::variables::{Variables, headers, pairs};
 use crate::document::Problems;
+use crate::tls;
 
 /// What is exported. Read once, at start-up.
 #[derive(Clone, Debug)]
@@ -126,6 +129,8 @@ pub struct Target {
     pub(super) protocol: Protocol,
     /// The whole address with HTTP, without a path with gRPC.
     pub(super) endpoint: Uri,
+    /// Whose certificates are trusted.
+    pub(super) tls: ClientConfig,
     pub(super) headers: HeaderMap,
     /// For one attempt.
     pub(super) timeout: Duration,
@@ -178,13 +183,34 @@ impl Target {
         let endpoint = variables.first(&[&own.endpoint, &both.endpoint], wanted, |text| {
             read_endpoint(text, protocol, path)
         });
+        let endpoint = endpoint?;
         Some(Self {
+            tls: read_tls(variables, &endpoint, [&own.certificate, &both.certificate])?,
             protocol,
-            endpoint: endpoint?,
+            endpoint,
             headers: headers.unwrap_or_default(),
             timeout: timeout.unwrap_or(TIMEOUT),
         })
     }
+}
+
+/// The roots in a file that is named, or else the system's; none where no certificate is to be checked.
+fn read_tls(
+    variables: &mut Variables,
+    endpoint: &Uri,
+    [own, both]: [&str; 2],
+) -> Option<ClientConfig> {
+    if endpoint.scheme() != Some(&Scheme::HTTPS) {
+        return tls::trusting_nobody().ok();
+    }
+    if variables.has(own) || variables.has(both) {
+        let wanted = "a file that holds certificates in PEM";
+        return variables.first(&[own, both], wanted, |file| {
+            tls::client_config(Some(Path::new(file))).ok()
+        });
+    }
+    let roots = tls::client_config(None);
+    roots.map_err(|error| variables.refuse(both, &error)).ok()
 }
 
 fn read_exporter(text: &str) -> Option<bool> {
@@ -224,6 +250,7 @@ fn read_endpoint(text: &str, protocol: Protocol, path: Option<&str>) -> Option<U
 struct Names {
     endpoint: String,
     protocol: String,
+    certificate: String,
     headers: String,
     timeout: String,
 }
@@ -241,6 +268,7 @@ impl Names {
         Self {
             endpoint: format!("{prefix}_ENDPOINT"),
             protocol: format!("{prefix}_PROTOCOL"),
+            certificate: format!("{prefix}_CERTIFICATE"),
             headers: format!("{prefix}_HEADERS"),
             timeout: format!("{prefix}_TIMEOUT"),
         }
@@ -287,7 +315,7 @@ mod tests {
         for (named, metrics) in [
             ("http://localhost:4318", "http://localhost:4318/v1/metrics"),
             ("http://localhost:4318/", "http://localhost:4318/v1/metrics"),
-            ("https://h/base/", "https://h/base/v1/metrics"),
+            ("http://h/base/", "http://h/base/v1/metrics"),
         ] {
             let settings = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", named)])
                 .unwrap()
@@ -419,6 +447,7 @@ mod tests {
     #[test]
     fn every_bad_value_is_an_error_that_names_its_variable_and_shows_no_secret() {
         const SECRET: &str = "s3cret word";
+        const HTTPS: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://localhost");
         for name in [
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
@@ -426,6 +455,7 @@ mod tests {
             "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
             "OTEL_EXPORTER_OTLP_HEADERS",
             "OTEL_EXPORTER_OTLP_TIMEOUT",
+            "OTEL_EXPORTER_OTLP_CERTIFICATE",
             "OTEL_RESOURCE_ATTRIBUTES",
             "OTEL_METRIC_EXPORT_INTERVAL",
             "OTEL_TRACES_SAMPLER",
@@ -434,7 +464,7 @@ mod tests {
             "OTEL_METRICS_EXPORTER",
             "OTEL_TRACES_EXPORTER",
         ] {
-            let problems = read(&[ENDPOINT, (name, SECRET)]).unwrap_err();
+            let problems = read(&[HTTPS, (name, SECRET)]).unwrap_err();
             let text = problems.to_string();
             assert!(text.starts_with(&format!("{name}: must be ")), "{text}");
             assert!(!text.contains(SECRET), "{text}");

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -58,12 +59,19 @@ impl Variables {
             .iter()
             .find_map(|name| self.texts.get_key_value(*name))?;
         let value = text.to_str().and_then(read);
-        let problem = Problem::new(name, "", format!("must be {wanted}"));
-        // A variable for both signals is read for each.
-        if value.is_none() && !self.problems.contains(&problem) {
-            self.problems.push(problem);
+        if value.is_none() {
+            let name = name.clone();
+            self.refuse(&name, &format_args!("must be {wanted}"));
         }
         value
+    }
+
+    /// Notes a problem, once: a variable for both signals is read for each.
+    pub(super) fn refuse(&mut self, name: &str, message: &dyn Display) {
+        let problem = Problem::new(name, "", message.to_string());
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
     }
 
     pub(super) fn one<T>(

@@ -40,7 +40,10 @@ async fn a_collector_that_asks_for_patience_gets_it_and_has_every_event() {
     for post in collector.posts() {
         let batch = post.batch_id();
         let posts = collector.posts().into_iter();
-        let times: Vec<_> = posts.filter(|post| post.batch_id() == batch).map(|post| post.at).collect();
+        let times: Vec<_> = posts
+            .filter(|post| post.batch_id() == batch)
+            .map(|post| post.at)
+            .collect();
         let waited = times[1].duration_since(times[0]).unwrap();
         assert!(waited >= Duration::from_secs(1), "{waited:?}");
     }
@@ -54,7 +57,11 @@ async fn a_second_attempt_is_the_same_batch() {
     });
     let account = run(&collector, &[]).await;
     assert_delivered(&account, &collector);
-    let bodies: BTreeSet<_> = collector.posts().into_iter().map(|post| post.body).collect();
+    let bodies: BTreeSet<_> = collector
+        .posts()
+        .into_iter()
+        .map(|post| post.body)
+        .collect();
     assert_eq!(collector.posts().len(), 2 * bodies.len());
 }
 
@@ -153,7 +160,8 @@ async fn what_is_left_at_the_end_is_sent_or_told() {
     // Answers come late enough that most batches are not settled when the process is told to end.
     const SLOW: Answer = Answer::After(Duration::from_millis(700), &ACCEPTED);
     let collector = Collector::start(|_, _| SLOW);
-    let mut sidecar = Sidecar::start(&collector.endpoint(), &["--telemetry-max-age-ms=60000"]).await;
+    let mut sidecar =
+        Sidecar::start(&collector.endpoint(), &["--telemetry-max-age-ms=60000"]).await;
     sidecar.judge(CALLS + 7).await;
     assert!(sidecar.account().in_flight > 0);
     let undelivered = sidecar.end(FLUSHED, UNDELIVERED);
@@ -165,7 +173,10 @@ async fn what_is_left_at_the_end_is_sent_or_told() {
 #[tokio::test]
 async fn what_cannot_be_sent_before_the_end_is_told() {
     let collector = Collector::start(|_, _| Answer::Hang);
-    let args = ["--telemetry-flush-timeout-ms=300", "--telemetry-timeout-ms=60000"];
+    let args = [
+        "--telemetry-flush-timeout-ms=300",
+        "--telemetry-timeout-ms=60000",
+    ];
     let mut sidecar = Sidecar::start(&collector.endpoint(), &args).await;
     sidecar.judge(CALLS).await;
     let undelivered = sidecar.end(FLUSHED, UNDELIVERED);
@@ -203,12 +214,23 @@ fn assert_delivered(account: &Account, collector: &Collector) {
 /// The counts of all batches, each once, say what was evaluated; none is missing between the first and the last.
 pub(crate) fn assert_sums(collector: &Collector, calls: u64) {
     let posts = collector.posts();
-    let batches: Vec<_> = posts.iter().map(|post| (post.batch_id(), post.batch())).collect();
+    let batches: Vec<_> = posts
+        .iter()
+        .map(|post| (post.batch_id(), post.batch()))
+        .collect();
     let batches: std::collections::BTreeMap<_, _> = batches.into_iter().collect();
-    let counts = batches.values().flat_map(|batch| batch["counts"].as_array().unwrap());
+    let counts = batches
+        .values()
+        .flat_map(|batch| batch["counts"].as_array().unwrap());
     let sum: u64 = counts.map(|count| count["n"].as_u64().unwrap()).sum();
     assert_eq!(sum, calls);
-    let seqs: BTreeSet<_> = batches.values().map(|batch| batch["seq"].as_u64().unwrap()).collect();
+    let seqs: BTreeSet<_> = batches
+        .values()
+        .map(|batch| batch["seq"].as_u64().unwrap())
+        .collect();
     assert_eq!(seqs.len(), batches.len());
-    assert_eq!(seqs.last().unwrap() - seqs.first().unwrap(), seqs.len() as u64 - 1);
+    assert_eq!(
+        seqs.last().unwrap() - seqs.first().unwrap(),
+        seqs.len() as u64 - 1
+    );
 }

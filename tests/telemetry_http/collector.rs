@@ -100,7 +100,12 @@ impl Collector {
         self.state.lock().unwrap().connections
     }
 
-    fn serve(&self, stream: TcpStream, temper: Temper, tls: Option<Arc<ServerConfig>>) -> io::Result<()> {
+    fn serve(
+        &self,
+        stream: TcpStream,
+        temper: Temper,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> io::Result<()> {
         stream.set_read_timeout(Some(PATIENCE))?;
         let Some(tls) = tls else {
             let closing = stream.try_clone()?;
@@ -110,7 +115,12 @@ impl Collector {
         self.converse(StreamOwned::new(connection, stream), temper, || {})
     }
 
-    fn converse(&self, stream: impl Read + Write, temper: Temper, close: impl Fn()) -> io::Result<()> {
+    fn converse(
+        &self,
+        stream: impl Read + Write,
+        temper: Temper,
+        close: impl Fn(),
+    ) -> io::Result<()> {
         let mut stream = BufReader::new(stream);
         while let Some(mut post) = Post::read_head(&mut stream)? {
             if matches!(temper(&post, false), Answer::CutBeforeBody) {
@@ -135,7 +145,10 @@ impl Collector {
                 if (200..300).contains(status) {
                     self.accept(post);
                 }
-                write!(stream, "HTTP/1.1 {status} As Told\r\n{head}content-length: 2\r\n\r\n{{}}")?;
+                write!(
+                    stream,
+                    "HTTP/1.1 {status} As Told\r\n{head}content-length: 2\r\n\r\n{{}}"
+                )?;
                 stream.flush()?;
                 return Ok(true);
             }
@@ -165,6 +178,10 @@ impl Collector {
     }
 
     fn accept(&self, post: &Post) {
-        self.state.lock().unwrap().accepted.extend(post.evaluation_ids());
+        self.state
+            .lock()
+            .unwrap()
+            .accepted
+            .extend(post.evaluation_ids());
     }
 }

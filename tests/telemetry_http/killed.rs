@@ -28,10 +28,17 @@ async fn a_collector_that_is_killed_loses_what_it_had_not_read() {
         sidecar.settled().await;
     }
     let account = sidecar.settled().await;
-    let recorded: Vec<_> = fs::read_to_string(&file).unwrap().lines().map(str::to_owned).collect();
+    let recorded: Vec<_> = fs::read_to_string(&file)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect();
     let distinct: BTreeSet<_> = recorded.iter().collect();
     let distinct = distinct.len() as u64;
-    println!("{account:?}, {distinct} events of {} lines at the collector", recorded.len());
+    println!(
+        "{account:?}, {distinct} events of {} lines at the collector",
+        recorded.len()
+    );
     let lost = account.dropped("retry_exhausted");
     assert!(account.delivered > 0 && lost > 0, "{account:?}");
     assert_eq!(account.delivered + lost, sidecar.calls());
@@ -84,8 +91,16 @@ fn record(post: &Post, _: bool) -> Answer {
     // There is no body before the head was judged.
     if !post.body.is_empty() {
         let file = std::env::var(FILE).unwrap();
-        let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
-        let lines: String = post.evaluation_ids().iter().map(|id| format!("{id}\n")).collect();
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(file)
+            .unwrap();
+        let lines: String = post
+            .evaluation_ids()
+            .iter()
+            .map(|id| format!("{id}\n"))
+            .collect();
         file.write_all(lines.as_bytes()).unwrap();
     }
     Answer::After(Duration::from_millis(20), &ACCEPTED)

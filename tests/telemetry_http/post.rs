@@ -59,7 +59,11 @@ impl Post {
         let mut json = Vec::new();
         match self.header("content-encoding") {
             "" => json.clone_from(&self.body),
-            "gzip" => drop(GzDecoder::new(&self.body[..]).read_to_end(&mut json).unwrap()),
+            "gzip" => drop(
+                GzDecoder::new(&self.body[..])
+                    .read_to_end(&mut json)
+                    .unwrap(),
+            ),
             "zstd" => {
                 let mut decoder = StreamingDecoder::new(&self.body[..]).unwrap();
                 decoder.read_to_end(&mut json).unwrap();
@@ -83,7 +87,10 @@ impl Post {
     /// What a collector checks before it looks at the body.
     pub(crate) fn check(&self, api_key: &str) {
         assert!(self.request_line.starts_with("POST /"), "{self:?}");
-        assert!(self.request_line.ends_with("/v1/ingest HTTP/1.1"), "{self:?}");
+        assert!(
+            self.request_line.ends_with("/v1/ingest HTTP/1.1"),
+            "{self:?}"
+        );
         assert_eq!(self.header("authorization"), format!("Bearer {api_key}"));
         assert_eq!(self.header("content-type"), "application/json");
     }
@@ -100,7 +107,10 @@ impl Post {
         let seconds: u64 = timestamp.parse().unwrap();
         let now = self.at.duration_since(UNIX_EPOCH).unwrap().as_secs();
         assert!((now - 2..=now).contains(&seconds), "{seconds} is not {now}");
-        let signed = mac(secret, &[id.as_bytes(), b".", timestamp.as_bytes(), b".", &self.body]);
+        let signed = mac(
+            secret,
+            &[id.as_bytes(), b".", timestamp.as_bytes(), b".", &self.body],
+        );
         let expected = format!("v1,{}", STANDARD.encode(signed));
         assert_eq!(self.header("webhook-signature"), expected);
     }

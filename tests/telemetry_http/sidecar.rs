@@ -94,7 +94,11 @@ impl Sidecar {
                 assert_eq!(account.pending, 0, "{account:?}");
                 return account;
             }
-            assert!(since.elapsed() < PATIENCE, "{account:?} after {} calls", self.calls);
+            assert!(
+                since.elapsed() < PATIENCE,
+                "{account:?} after {} calls",
+                self.calls
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -143,7 +147,13 @@ impl Account {
             let sample = format!("bidgate_telemetry_{name}");
             value(&sample).unwrap_or_else(|| panic!("no {sample} in\n{page}"))
         };
-        let reasons = ["ring_full", "sampled_out", "retry_exhausted", "rejected", "shutdown"];
+        let reasons = [
+            "ring_full",
+            "sampled_out",
+            "retry_exhausted",
+            "rejected",
+            "shutdown",
+        ];
         let dropped = reasons.into_iter().filter_map(|reason| {
             let sample = format!("bidgate_telemetry_events_dropped_total{{reason=\"{reason}\"}}");
             Some((reason.to_owned(), value(&sample)?))
@@ -162,8 +172,14 @@ impl Account {
 
 /// A bid, and what is to be said of it.
 const AUCTIONS: [(&str, Verdict); 3] = [
-    (r#"{"id":"b","impid":"1","price":1.25,"adomain":["juniper-outdoor.com"],"cat":["IAB20-12"]}"#, Verdict::Pass),
-    (r#"{"id":"b","impid":"2","price":1.25,"adomain":["juniper-outdoor.com"],"cat":["IAB20-12"]}"#, Verdict::Fail),
+    (
+        r#"{"id":"b","impid":"1","price":1.25,"adomain":["juniper-outdoor.com"],"cat":["IAB20-12"]}"#,
+        Verdict::Pass,
+    ),
+    (
+        r#"{"id":"b","impid":"2","price":1.25,"adomain":["juniper-outdoor.com"],"cat":["IAB20-12"]}"#,
+        Verdict::Fail,
+    ),
     ("", Verdict::NoBid),
 ];
 

@@ -16,7 +16,14 @@ async fn posts_are_signed_over_the_bytes_that_are_sent() {
             post.check(API_KEY);
             post.check_signatures(SECRET_KEY);
             let encoding = post.header("content-encoding");
-            assert_eq!(encoding, if compression == "none" { "" } else { compression });
+            assert_eq!(
+                encoding,
+                if compression == "none" {
+                    ""
+                } else {
+                    compression
+                }
+            );
         }
     }
 }
@@ -31,14 +38,25 @@ async fn an_attempt_has_its_own_time_and_the_id_of_its_batch() {
     sidecar.judge(20).await;
     assert_eq!(sidecar.settled().await.delivered, 20);
     let posts = collector.posts();
-    posts.iter().for_each(|post| post.check_signatures(SECRET_KEY));
+    posts
+        .iter()
+        .for_each(|post| post.check_signatures(SECRET_KEY));
     for first in &posts {
         let mut twins = posts.iter().filter(|post| post.body == first.body);
         let [first, second] = [twins.next().unwrap(), twins.next().unwrap()];
         assert_eq!(first.header("webhook-id"), second.header("webhook-id"));
-        assert_ne!(first.header("webhook-timestamp"), second.header("webhook-timestamp"));
-        assert_ne!(first.header("webhook-signature"), second.header("webhook-signature"));
-        assert_eq!(first.header("x-pecta-signature"), second.header("x-pecta-signature"));
+        assert_ne!(
+            first.header("webhook-timestamp"),
+            second.header("webhook-timestamp")
+        );
+        assert_ne!(
+            first.header("webhook-signature"),
+            second.header("webhook-signature")
+        );
+        assert_eq!(
+            first.header("x-pecta-signature"),
+            second.header("x-pecta-signature")
+        );
     }
 }
 
@@ -50,7 +68,12 @@ async fn without_hmac_nothing_is_signed() {
     sidecar.settled().await;
     for post in collector.posts() {
         post.check(API_KEY);
-        for name in ["x-pecta-signature", "webhook-id", "webhook-timestamp", "webhook-signature"] {
+        for name in [
+            "x-pecta-signature",
+            "webhook-id",
+            "webhook-timestamp",
+            "webhook-signature",
+        ] {
             assert_eq!(post.header(name), "");
         }
     }

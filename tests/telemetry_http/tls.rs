@@ -21,7 +21,10 @@ async fn a_collector_that_the_ca_file_vouches_for_has_every_event() {
         sidecar.judge(100).await;
         assert_eq!(sidecar.settled().await.delivered, 100);
         assert_eq!(collector.accepted().len(), 100);
-        collector.posts().iter().for_each(|post| post.check(API_KEY));
+        collector
+            .posts()
+            .iter()
+            .for_each(|post| post.check(API_KEY));
     }
 }
 
@@ -44,7 +47,11 @@ async fn a_collector_that_speaks_no_tls_is_sent_nothing() {
     let authority = Authority::new("localhost");
     let collector = Collector::start(|_, _| ACCEPTED);
     let endpoint = collector.endpoint().replace("http:", "https:");
-    let mut sidecar = Sidecar::start(&endpoint, &[&authority.ca_file(), "--telemetry-timeout-ms=300"]).await;
+    let mut sidecar = Sidecar::start(
+        &endpoint,
+        &[&authority.ca_file(), "--telemetry-timeout-ms=300"],
+    )
+    .await;
     sidecar.judge(20).await;
     assert_eq!(sidecar.settled().await.dropped("retry_exhausted"), 20);
     assert!(collector.connections() > 0);
