@@ -40,6 +40,7 @@
 //! | [`limits`] | every bound, with its reason |
 //! | [`document`] | YAML with every error at once, each with its place |
 //! | [`config`] | the process's own settings: file, flags, environment |
+//! | [`log`] | lines on standard error, bounded and without waiting for them |
 //! | [`metrics`] | counters of each worker, merged when scraped |
 //! | `tls` | whom certificates are checked against |
 //! | [`otlp`] | metrics and traces for an OpenTelemetry receiver |
@@ -86,6 +87,8 @@ pub mod limits;
 pub mod document;
 
 pub mod config;
+
+pub mod log;
 
 pub mod metrics;
 

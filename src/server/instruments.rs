@@ -48,7 +48,7 @@ impl Instruments {
                 file_accepted: standing.refused.is_none(),
             },
             telemetry: self.ledger.gauges(),
-            log_lines_suppressed: 0,
+            log_lines_suppressed: self.settings.log.suppressed(),
             otlp: self.exports.read(),
         })
     }

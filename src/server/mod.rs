@@ -42,6 +42,7 @@ mod unary;
 mod admin;
 mod drain;
 mod instruments;
+mod log_page;
 mod memory;
 mod page;
 mod readiness;
@@ -80,7 +81,7 @@ use worker::{Blueprint, Ended, WorkerThread};
 use crate::config::Listen;
 use crate::metrics::{Metrics, Recorder};
 use crate::otlp::{Exporter, Otlp, SpanPen};
-use crate::telemetry::{self, Hears, Plan, Telemetry};
+use crate::telemetry::{self, DecisionLog, Hears, Plan, Telemetry};
 
 /// A server with its listeners open, not yet serving.
 #[derive(Debug)]
@@ -160,12 +161,14 @@ impl Server {
         let (metrics, mut recorders) =
             Metrics::new(settings.worker_count() + usize::from(settings.rest));
         let (otlp, span_pen) = settings.otlp.clone().map(Otlp::new).unzip();
+        let decisions = DecisionLog::listener(Arc::clone(&settings.log));
+        let listeners = span_pen.flatten().map(traced).into_iter();
         let (telemetry, pens) = Telemetry::start(Plan {
             settings: &settings.telemetry,
             writers: recorders.len(),
             metrics: &metrics,
             gate_names: settings.policy.gate_names(),
-            listeners: span_pen.flatten().map(traced).into_iter().collect(),
+            listeners: listeners.chain([decisions]).collect(),
         })
         .map_err(io::Error::other)?;
         let mut pens = pens.into_iter();

@@ -10,6 +10,7 @@ use super::living::LivingPolicy;
 use super::reload::PolicySource;
 use crate::config::{Config, Listen, Telemetry};
 use crate::limits::Limits;
+use crate::log::Logger;
 use crate::otlp;
 
 /// What the server must be told. Checked by whoever reads the configuration.
@@ -45,6 +46,8 @@ pub struct Settings {
     pub otlp: Option<otlp::Settings>,
     /// Where the policy comes from, if it is to be read again: at SIGHUP, and when its files change.
     pub source: Option<PolicySource>,
+    /// The process's log, to be changed under way.
+    pub log: Arc<Logger>,
 }
 
 impl From<Config> for Settings {
@@ -65,6 +68,7 @@ impl From<Config> for Settings {
             telemetry: config.telemetry,
             otlp: None,
             source: None,
+            log: Arc::new(Logger::new(config.log)),
         }
     }
 }
