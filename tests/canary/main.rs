@@ -11,6 +11,7 @@
     reason = "an integration test is all test"
 )]
 
+mod collector;
 mod doors;
 mod planted;
 mod sidecar;
@@ -21,12 +22,12 @@ use std::process::Command;
 
 use doors::Doors;
 use planted::{CANARY, Planted};
-use sidecar::Sidecar;
+use sidecar::{API_KEY, COLLECTOR, SECRET_KEY, Setup, Sidecar};
 
-/// Where the word was found, of all places that were searched: as it is, and as Rust prints bytes.
-fn found_in(places: &[(String, Vec<u8>)]) -> Vec<&str> {
-    let bytes = format!("{:?}", CANARY.as_bytes());
-    let forms = [CANARY, bytes.trim_matches(['[', ']'])];
+/// Where a word was found, of all places that were searched: as it is, and as Rust prints bytes.
+fn found_in<'p>(places: &'p [(String, Vec<u8>)], word: &str) -> Vec<&'p str> {
+    let bytes = format!("{:?}", word.as_bytes());
+    let forms = [word, bytes.trim_matches(['[', ']'])];
     let holds = |text: &[u8]| forms.iter().any(|form| contains(text, form.as_bytes()));
     let found = places.iter().filter(|(_, text)| holds(text));
     found.map(|(place, _)| place.as_str()).collect()
@@ -38,40 +39,70 @@ fn contains(text: &[u8], form: &[u8]) -> bool {
 }
 
 /// Sends every planted auction through every door, and searches what the process has left.
-fn search(log_format: &str, mode: &str) {
-    let sidecar = Sidecar::start(log_format, mode);
+fn search(setup: Setup, telemetry: &str) {
+    let sidecar = Sidecar::start(setup);
     let planted = planted::all();
     assert!(planted.len() > 500, "{}", planted.len());
     let answered = Doors::new(&sidecar).send(&planted);
     assert!(answered.evaluations > 1000, "{answered:?}");
     assert!(
         answered.echoes > 0,
-        "no reply held the word: nothing was planted where it is read"
+        "no reply held the word: it was not planted where it is read"
     );
     let places = sidecar.end();
-    for (place, least) in [
-        ("stderr", 1000),
-        ("GET /metrics", 1000),
-        ("GET /policy", 100),
+    for (place, word) in [
+        ("stderr", "bidgate::decision"),
+        ("GET /metrics", "bidgate_gate_outcomes_total"),
+        ("GET /policy", "gates"),
+        (telemetry, "evaluation_id"),
+        (COLLECTOR, "bidgate_evaluation_seconds"),
     ] {
-        let size = places
-            .iter()
-            .find(|(name, _)| name == place)
-            .map(|(_, text)| text.len());
-        assert!(size.is_some_and(|size| size > least), "{place}: {size:?}");
+        assert!(
+            found_in(&places, word).contains(&place),
+            "no {word} in {place}"
+        );
     }
     let names: Vec<_> = places.iter().map(|(place, _)| place.as_str()).collect();
-    assert_eq!(found_in(&places), Vec::<&str>::new(), "of {names:?}");
+    assert_eq!(found_in(&places, CANARY), NOWHERE, "of {names:?}");
+    assert_eq!(found_in(&places, SECRET_KEY), NOWHERE, "of {names:?}");
+    let posted = (setup.sink == "http").then_some(COLLECTOR);
+    assert_eq!(
+        found_in(&places, API_KEY),
+        Vec::from_iter(posted),
+        "of {names:?}"
+    );
+}
+
+const NOWHERE: [&str; 0] = [];
+
+#[test]
+fn nothing_leaves_where_gates_enforce_and_batches_are_posted() {
+    let setup = Setup {
+        log_format: "json",
+        mode: "enforce",
+        sink: "http",
+    };
+    search(setup, COLLECTOR);
 }
 
 #[test]
-fn nothing_of_a_payload_leaves_where_gates_enforce() {
-    search("json", "enforce");
+fn nothing_leaves_where_gates_warn_and_batches_go_to_a_file() {
+    let setup = Setup {
+        log_format: "human",
+        mode: "warn",
+        sink: "file",
+    };
+    search(setup, "events");
 }
 
 #[test]
-fn nothing_of_a_payload_leaves_where_gates_warn() {
-    search("human", "warn");
+fn nothing_leaves_where_batches_are_printed() {
+    let setup = Setup {
+        log_format: "human",
+        mode: "enforce",
+        sink: "stdout",
+    };
+    search(setup, "stdout");
 }
 
 #[test]
@@ -84,7 +115,7 @@ fn a_word_that_is_there_is_found() {
         ("trace", printed),
     ];
     let places = places.map(|(place, text)| (place.to_owned(), text.into_bytes()));
-    assert_eq!(found_in(&places), ["log", "trace"]);
+    assert_eq!(found_in(&places, CANARY), ["log", "trace"]);
 }
 
 /// Aborts a process in a folder of its own, where the kernel may write what it held.
@@ -123,7 +154,12 @@ fn a_crash_leaves_no_core() {
         // The kernel gives cores to a program, or keeps none: there is nothing to be seen here.
         return;
     }
-    let sidecar = Sidecar::start_in(folder.path().to_owned(), "json", "enforce");
+    let setup = Setup {
+        log_format: "json",
+        mode: "enforce",
+        sink: "none",
+    };
+    let sidecar = Sidecar::start_in(folder.path().to_owned(), setup);
     Doors::new(&sidecar).send(&planted::all()[..5]);
     assert!(
         !core_of(folder.path(), |_| sidecar.pid()),

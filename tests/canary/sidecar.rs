@@ -11,40 +11,65 @@ use std::time::{Duration, Instant};
 use bidgate::policy::Policy;
 use tempfile::TempDir;
 
+use crate::collector::Collector;
+
+/// How a process is set up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    pub(crate) log_format: &'static str,
+    /// Of every gate.
+    pub(crate) mode: &'static str,
+    /// Where telemetry goes.
+    pub(crate) sink: &'static str,
+}
+
 /// A running process.
 pub(crate) struct Sidecar {
     child: Child,
     /// Where it was started, with all it may have written.
     folder: PathBuf,
+    collector: Collector,
     pub(crate) grpc: SocketAddr,
     pub(crate) admin: SocketAddr,
     /// Removed with it.
     own: Option<TempDir>,
 }
 
+/// The keys that are posted with, and signed with.
+pub(crate) const API_KEY: &str =
+    "pk_live_8d1c0f5b7e2a4c6d9b3f1a0e5c7d2b4f6a8c0e1d3b5f7a9c2e4d6b8f0a1c3e5d";
+pub(crate) const SECRET_KEY: &str =
+    "sk_live_1f3e5d7c9b0a2f4e6d8c1b3a5f7e9d0c2b4a6f8e1d3c5b7a9f0e2d4c6b8a1f3e";
+
 impl Sidecar {
-    pub(crate) fn start(log_format: &str, mode: &str) -> Self {
+    pub(crate) fn start(setup: Setup) -> Self {
         let own = tempfile::tempdir().unwrap();
-        let mut sidecar = Self::start_in(own.path().to_owned(), log_format, mode);
+        let mut sidecar = Self::start_in(own.path().to_owned(), setup);
         sidecar.own = Some(own);
         sidecar
     }
 
-    /// Starts it with every gate in `mode`, logging all there is to log.
-    pub(crate) fn start_in(folder: PathBuf, log_format: &str, mode: &str) -> Self {
-        fs::write(folder.join("policy.yaml"), every_gate(mode)).unwrap();
+    /// Starts it with all its ways out open, logging all there is to log.
+    pub(crate) fn start_in(folder: PathBuf, setup: Setup) -> Self {
+        let collector = Collector::start();
+        let post_to = format!("http://{}", collector.address);
+        fs::write(folder.join("policy.yaml"), every_gate(setup.mode)).unwrap();
         let file = |name: &str| File::create(folder.join(name)).unwrap();
         let mut child = Command::new("sh")
             .args(["-c", "ulimit -c unlimited; exec \"$0\" \"$@\""])
-            .args([env!("CARGO_BIN_EXE_bidgate"), "serve", "--rest", "true"])
-            .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
-            .args([
-                "--policy-file",
-                "policy.yaml",
-                "--shutdown-drain-delay-ms",
-                "0",
-            ])
-            .args(["--log-level", "trace", "--log-format", log_format])
+            .args([env!("CARGO_BIN_EXE_bidgate"), "serve", "--rest=true"])
+            .args(["--listen=127.0.0.1:0", "--admin=127.0.0.1:0"])
+            .args(["--policy-file=policy.yaml", "--shutdown-drain-delay-ms=0"])
+            .args(["--log-level=trace", "--log-format", setup.log_format])
+            .args(["--log-decisions=1000", "--log-lines-per-second=100000"])
+            .args(["--telemetry-sink", setup.sink, "--telemetry-hmac=true"])
+            .args(["--telemetry-file=events", "--telemetry-endpoint", &post_to])
+            .env("BIDGATE_TELEMETRY_API_KEY", API_KEY)
+            .env("BIDGATE_TELEMETRY_SECRET_KEY", SECRET_KEY)
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", &post_to)
+            .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
+            .env("OTEL_TRACES_SAMPLER", "always_on")
+            .env("OTEL_METRIC_EXPORT_INTERVAL", "500")
             .current_dir(&folder)
             .stdin(Stdio::null())
             .stdout(file("stdout"))
@@ -56,6 +81,7 @@ impl Sidecar {
         Self {
             child,
             folder,
+            collector,
             grpc,
             admin,
             own: None,
@@ -86,6 +112,7 @@ impl Sidecar {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             places.push((name, fs::read(path).unwrap()));
         }
+        places.push((COLLECTOR.to_owned(), self.collector.received()));
         places
     }
 
@@ -104,6 +131,9 @@ impl Drop for Sidecar {
         drop(self.child.wait());
     }
 }
+
+/// The name of the place where everything stands that was posted.
+pub(crate) const COLLECTOR: &str = "collector";
 
 const PAGES: [&str; 8] = [
     "/",
