@@ -138,7 +138,20 @@ async fn a_collector_that_accepts_is_believed_however_it_ends() {
         let account = run(&collector, &[]).await;
         assert_delivered(&account, &collector);
         assert_eq!(account.retries, 0);
+        // Little more than what fits the buffers of a connection, which are the system's.
+        let taken = collector.endless_bytes() / collector.connections();
+        assert!(taken < 16 << 20, "{taken} bytes an answer");
     }
+}
+
+#[tokio::test]
+async fn a_collector_that_closes_after_each_answer_has_every_event() {
+    let collector = Collector::start(|_, _| {
+        Answer::Raw(b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\n{}")
+    });
+    let account = run(&collector, &[]).await;
+    assert_eq!(account.delivered, CALLS, "{account:?}");
+    assert_eq!(collector.accepted().len() as u64, CALLS);
 }
 
 #[tokio::test]

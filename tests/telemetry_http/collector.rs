@@ -48,6 +48,8 @@ struct State {
     batches: BTreeSet<String>,
     accepted: BTreeSet<String>,
     connections: usize,
+    /// Of answers that have no end.
+    endless_bytes: usize,
 }
 
 impl Collector {
@@ -98,6 +100,11 @@ impl Collector {
     /// Connections that were opened.
     pub(crate) fn connections(&self) -> usize {
         self.state.lock().unwrap().connections
+    }
+
+    /// What was taken of answers that have no end.
+    pub(crate) fn endless_bytes(&self) -> usize {
+        self.state.lock().unwrap().endless_bytes
     }
 
     fn serve(
@@ -169,6 +176,7 @@ impl Collector {
                     stream.write_all(b"400\r\n")?;
                     stream.write_all(&[b'x'; 1024])?;
                     stream.write_all(b"\r\n")?;
+                    self.state.lock().unwrap().endless_bytes += 1024;
                 }
             }
             Answer::Hang => std::thread::sleep(PATIENCE),

@@ -92,25 +92,31 @@ fn a_key_that_is_missing_or_wrong_stops_the_start_and_is_not_shown() {
             "telemetry.ca_file: /nowhere must hold certificates",
         ),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_bidgate"))
-            .args(["serve", "--listen=127.0.0.1:0", "--admin=127.0.0.1:0"])
-            .args([
-                "--telemetry-sink=http",
-                "--telemetry-endpoint=https://localhost:9",
-            ])
-            .args(args)
-            .env_clear()
-            .envs(environment)
-            .output()
-            .unwrap();
-        let log = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success(), "{log}");
+        let log = refused_start(&environment, &args);
         assert!(log.contains(said), "no {said:?} in {log}");
         assert!(
             !log.contains("0123456789") && !log.contains("garbage"),
             "{log}"
         );
     }
+}
+
+/// What is said by a sidecar that does not start.
+fn refused_start(environment: &[(&str, &str)], args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_bidgate"))
+        .args(["serve", "--listen=127.0.0.1:0", "--admin=127.0.0.1:0"])
+        .args([
+            "--telemetry-sink=http",
+            "--telemetry-endpoint=https://localhost:9",
+        ])
+        .args(args)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success(), "{log}");
+    log
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ impl Sidecar {
             let reply = self.client.evaluate(auction(self.calls, bid)).await;
             let reply = reply.unwrap().into_inner();
             assert_eq!(reply.verdict(), verdict, "{reply:?}");
-            if self.calls % 20 == 0 {
+            if self.calls.is_multiple_of(20) {
                 self.account();
             }
         }
