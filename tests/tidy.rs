@@ -26,11 +26,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("callers",  &["limits"]),
     ("metrics",  &["callers", "verdict", "policy", "evaluate"]),
     ("config",   &["limits", "document", "policy"]),
+    ("log",      &["config"]),
     ("proto",    &[]),
     ("reply_json", &["proto"]),
-    ("telemetry", &["limits", "callers", "verdict", "policy", "evaluate", "wire", "metrics", "config"]),
+    ("telemetry", &["limits", "callers", "verdict", "policy", "evaluate", "wire", "metrics", "config", "log"]),
     // The edges. The command line starts the server, and reads files instead of messages.
-    ("server",   &["limits", "document", "policy", "evaluate", "wire", "metrics", "config", "proto", "reply_json", "telemetry"]),
+    ("server",   &["limits", "document", "verdict", "policy", "evaluate", "wire", "metrics", "config", "log", "proto", "reply_json", "telemetry"]),
     ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "proto", "reply_json", "server"]),
 ];
 

@@ -4,13 +4,12 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use clap::Args;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use super::admin;
 use super::error::{CliError, Named};
 use super::{Outcome, complain};
 
@@ -125,24 +124,10 @@ pub(super) async fn connect(address: &str) -> Result<Channel, CliError> {
         .map_err(failed)
 }
 
-/// The status line is all that is asked for, so it is asked for by hand.
 async fn ask_admin(admin: &str) -> io::Result<Health> {
-    let mut stream = TcpStream::connect(admin).await?;
-    let request =
-        format!("GET /health/ready HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut reply = Vec::new();
-    stream
-        .take(ADMIN_REPLY_BYTES)
-        .read_to_end(&mut reply)
-        .await?;
-    let reply = String::from_utf8_lossy(&reply);
-    let status = reply.lines().next().unwrap_or_default();
+    let answer = admin::get(admin, "/health/ready").await?;
     Ok(Health {
-        serving: status.split(' ').nth(1) == Some("200"),
-        said: status.escape_debug().to_string(),
+        serving: answer.is_ok(),
+        said: answer.status_line().escape_debug().to_string(),
     })
 }
-
-/// Bytes of the admin port's reply that are read; the status line is at its beginning.
-const ADMIN_REPLY_BYTES: u64 = 1 << 16;

@@ -8,6 +8,7 @@ pub mod policy;
 pub mod replay;
 pub mod serve;
 
+mod admin;
 mod call_args;
 mod error;
 mod input;

@@ -73,6 +73,8 @@ const SETTINGS: &[Setting] = &[
     text("telemetry.secret_key_file", "FILE", "File of the secret key, in place of its variable [default: none]"),
     single("log.level", "LEVEL", "Least severe level logged: off, error, warn, info, debug or trace [default: info]"),
     single("log.format", "FORMAT", "How a line of the log looks: human or json [default: human]"),
+    single("log.decisions", "LINES", "Decision-log lines a second, 0 to 1000; 0 is none [default: 1]"),
+    single("log.lines_per_second", "LINES", "Lines a second from one place in the code, 1 to 100000 [default: 10]"),
 ];
 
 const fn single(path: &'static str, value_name: &'static str, help: &'static str) -> Setting {

@@ -21,7 +21,6 @@ pub(super) struct Instruments {
 
 impl Instruments {
     /// Hands every sample of every family to `each`, in the order of the catalog.
-    #[expect(dead_code, reason = "read by the page and by exporters")]
     pub(super) fn collect(&self, each: &mut dyn FnMut(&Sample<'_>)) {
         self.read(|gauges| self.metrics.collect(gauges, each));
     }
@@ -47,7 +46,7 @@ impl Instruments {
                 file_accepted: standing.refused.is_none(),
             },
             telemetry: self.ledger.gauges(),
-            log_lines_suppressed: 0,
+            log_lines_suppressed: self.settings.log.suppressed(),
         })
     }
 }

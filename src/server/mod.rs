@@ -41,7 +41,9 @@ mod unary;
 mod admin;
 mod drain;
 mod instruments;
+mod log_page;
 mod memory;
+mod overview;
 mod page;
 mod readiness;
 mod reload;
@@ -50,6 +52,7 @@ pub mod signals;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,6 +74,7 @@ use clock::Moment;
 use in_flight::InFlight;
 use instruments::Instruments;
 use listener::Listener;
+use overview::Overview;
 use readiness::Readiness;
 use rest::Rest;
 use routes::Routes;
@@ -78,7 +82,7 @@ use worker::{Blueprint, Ended, WorkerThread};
 
 use crate::config::Listen;
 use crate::metrics::{Metrics, Recorder};
-use crate::telemetry::{Plan, Telemetry};
+use crate::telemetry::{DecisionLog, Plan, Telemetry};
 
 /// A server with its listeners open, not yet serving.
 #[derive(Debug)]
@@ -162,7 +166,7 @@ impl Server {
             writers: recorders.len(),
             metrics: &metrics,
             gate_names: settings.policy.gate_names(),
-            listeners: Vec::new(),
+            listeners: vec![DecisionLog::listener(Arc::clone(&settings.log))],
         })
         .map_err(io::Error::other)?;
         let mut pens = pens.into_iter();
@@ -181,21 +185,25 @@ impl Server {
             pen: pens.next(),
         })?;
         let acceptors = acceptor::start(self.listeners, &connections, &senders)?;
+        let instruments = Arc::new(Instruments {
+            metrics,
+            settings: Arc::clone(&settings),
+            in_flight: Arc::clone(&in_flight),
+            connections,
+            ledger: Arc::clone(telemetry.ledger()),
+        });
+        let overview = Rc::new(Overview::new(Arc::clone(&instruments)));
         let admin = Admin {
             settings: Arc::clone(&settings),
-            instruments: Arc::new(Instruments {
-                metrics,
-                settings: Arc::clone(&settings),
-                in_flight: Arc::clone(&in_flight),
-                connections,
-                ledger: Arc::clone(telemetry.ledger()),
-            }),
+            instruments,
+            overview: Rc::clone(&overview),
             readiness: Arc::clone(readiness),
             listeners: self.addresses,
             started: Moment::now(),
             rest: rest.transpose()?,
         };
         let mut control = JoinSet::new();
+        control.spawn_local(async move { overview.watch().await });
         control.spawn_local(admin::serve(
             tokio::net::TcpListener::from_std(self.admin)?,
             admin,

@@ -10,6 +10,7 @@ use super::living::LivingPolicy;
 use super::reload::PolicySource;
 use crate::config::{Config, Listen, Telemetry};
 use crate::limits::Limits;
+use crate::log::Logger;
 
 /// What the server must be told. Checked by whoever reads the configuration.
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ pub struct Settings {
     pub telemetry: Telemetry,
     /// Where the policy comes from, if it is to be read again: at SIGHUP, and when its files change.
     pub source: Option<PolicySource>,
+    /// The process's log, to be changed under way.
+    pub log: Arc<Logger>,
 }
 
 impl From<Config> for Settings {
@@ -61,6 +64,7 @@ impl From<Config> for Settings {
             policy: Arc::new(LivingPolicy::new(config.policy)),
             telemetry: config.telemetry,
             source: None,
+            log: Arc::new(Logger::new(config.log)),
         }
     }
 }

@@ -169,12 +169,12 @@ const fn verdict_name(verdict: Verdict) -> &'static str {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact up to 104 days")]
-fn milliseconds(ns: u64) -> f64 {
+pub(super) fn milliseconds(ns: u64) -> f64 {
     ns as f64 / 1e6
 }
 
 /// As in a reply: 32 hexadecimal digits.
-struct Hex(EvaluationId);
+pub(super) struct Hex(pub(super) EvaluationId);
 
 impl Display for Hex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

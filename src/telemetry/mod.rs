@@ -47,6 +47,8 @@ mod sink;
 mod ledger;
 mod thread;
 
+mod decision_log;
+
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -54,6 +56,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub use decision_log::DecisionLog;
 pub use ledger::Ledger;
 pub use names::GateNames;
 pub use pen::Pen;

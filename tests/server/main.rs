@@ -14,9 +14,12 @@ mod running;
 
 mod calls;
 mod connections;
+mod decisions;
 mod filtered;
 mod listeners;
+mod logs;
 mod metrics;
+mod overview;
 mod pages;
 mod reload;
 mod rest;

@@ -159,7 +159,7 @@ async fn admin_pages_answer() {
         ("GET /policy", "200", "text/yaml", "gates:"),
         ("HEAD /health/live", "200", "application/json", ""),
         ("POST /policy", "405", "application/json", "only GET"),
-        ("GET /", "404", "application/json", "no such page"),
+        ("GET /nowhere", "404", "application/json", "no such page"),
     ] {
         let (head, page) = server.admin(line);
         assert!(

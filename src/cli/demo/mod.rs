@@ -3,6 +3,7 @@
 mod burst;
 mod report;
 mod story;
+mod traffic;
 
 use std::io::{self, StdoutLock, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -16,7 +17,8 @@ use burst::Burst;
 use report::Report;
 use story::{Story, Told};
 
-use super::error::CliError;
+use super::admin;
+use super::error::{CliError, Named};
 use super::healthcheck::connect;
 use super::judge::PolicyArgs;
 use super::serve::{Listen, Sidecar};
@@ -39,7 +41,7 @@ Examples:
 /// What `bidgate demo` is told.
 #[derive(Args, Clone, Debug)]
 pub struct DemoArgs {
-    /// End after the burst, without serving on
+    /// End after the burst and a look at the page, without serving on
     #[arg(long)]
     once: bool,
     /// Print one JSON object
@@ -68,7 +70,7 @@ pub fn run(args: &DemoArgs) -> Result<Outcome, CliError> {
         .map_err(CliError::Start)?;
     let report = runtime.block_on(visit(&stories, &sidecar.listen, args))?;
     if !args.once {
-        runtime.block_on(signals::terminated());
+        runtime.block_on(stay(&stories, &sidecar.listen))?;
     }
     sidecar.stop();
     Ok(if report.as_expected() {
@@ -145,15 +147,39 @@ async fn visit<'a>(
         let unix = connect(&format!("unix://{}", socket.display())).await?;
         report.bursts.push(burst_over("unix", unix).await?);
     }
+    report.page.bytes = page_len(listen.admin).await?;
     if args.json {
         print_json(&report)?;
     } else {
         print(|out, palette| report.print_bursts(out, palette))?;
     }
-    if !args.json && !args.once {
-        print(|out, _| report.print_next_steps(out))?;
+    match (args.json, args.once) {
+        (true, _) => {}
+        (false, true) => print(|out, _| report.print_page(out))?,
+        (false, false) => print(|out, _| report.print_next_steps(out))?,
     }
     Ok(report)
+}
+
+/// Opens the page as a browser would, and says how long it is.
+async fn page_len(admin: SocketAddr) -> Result<usize, CliError> {
+    let admin = admin.to_string();
+    let failed = |cause| CliError::Ask(Named::boxed(admin.as_str(), cause));
+    let answer = admin::get(&admin, "/").await.map_err(failed)?;
+    if answer.is_ok() {
+        Ok(answer.body_len)
+    } else {
+        Err(failed(io::Error::other(answer.status_line())))
+    }
+}
+
+/// Serves until Ctrl-C, with some calls for the page to show.
+async fn stay(stories: &[Story], listen: &Listen) -> Result<(), CliError> {
+    let channel = connect(&listen.grpc.to_string()).await?;
+    tokio::select! {
+        () = signals::terminated() => Ok(()),
+        error = traffic::keep_calling(stories, channel) => Err(error),
+    }
 }
 
 fn print(

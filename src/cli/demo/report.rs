@@ -20,6 +20,15 @@ pub(super) struct Report<'a> {
     auctions: Vec<Told<'a>>,
     pub bursts: Vec<Burst>,
     listen: Addresses,
+    pub page: Overview,
+}
+
+/// The page that shows how the demo's sidecar does.
+#[derive(Debug, Serialize)]
+pub(super) struct Overview {
+    url: String,
+    /// Its length, once it has answered.
+    pub bytes: usize,
 }
 
 /// Where the demo's sidecar listens.
@@ -32,6 +41,10 @@ struct Addresses {
 
 impl<'a> Report<'a> {
     pub(super) fn new(auctions: Vec<Told<'a>>, listen: &Listen) -> Self {
+        let page = Overview {
+            url: format!("http://{}/", listen.admin),
+            bytes: 0,
+        };
         let listen = Addresses {
             grpc: listen.grpc.to_string(),
             unix: listen
@@ -44,6 +57,7 @@ impl<'a> Report<'a> {
             auctions,
             bursts: Vec::new(),
             listen,
+            page,
         }
     }
 
@@ -120,13 +134,26 @@ impl<'a> Report<'a> {
         table.print_below(out, palette)
     }
 
+    /// Prints that the page answered.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub(super) fn print_page(&self, out: &mut impl Write) -> io::Result<()> {
+        let Overview { url, bytes } = &self.page;
+        writeln!(out, "\nThe page at {url} answered with {bytes} bytes.")
+    }
+
     /// Prints where the sidecar serves on and what to try.
     ///
     /// # Errors
     /// When `out` cannot be written.
     pub(super) fn print_next_steps(&self, out: &mut impl Write) -> io::Result<()> {
         let Addresses { grpc, unix, admin } = &self.listen;
-        writeln!(out, "\nServing until Ctrl-C.\n  gRPC   {grpc}")?;
+        writeln!(
+            out,
+            "\nServing until Ctrl-C. 200 calls a second go on, for the page to show.\n  page   {}\n  gRPC   {grpc}",
+            self.page.url
+        )?;
         if let Some(unix) = unix {
             writeln!(out, "         {unix}")?;
         }
@@ -238,6 +265,10 @@ mod tests {
                 grpc: "127.0.0.1:50051".to_owned(),
                 unix: None,
                 admin: "http://127.0.0.1:8080".to_owned(),
+            },
+            page: Overview {
+                url: "http://127.0.0.1:8080/".to_owned(),
+                bytes: 0,
             },
         };
         let mut out = Vec::new();

@@ -212,21 +212,22 @@ mod tests {
     #[test]
     fn a_full_file_makes_room_and_the_oldest_goes() {
         let folder = tempfile::tempdir().unwrap();
-        let mut events = file(folder.path(), 2);
+        let mut events = file(folder.path(), 3);
         for line in [
+            "first\n",
             "one\n",
-            "two\n",
-            "three\n",
-            "four\n",
+            "second\n",
+            "third\n",
             "a long line\n",
-            "five\n",
+            "last\n",
         ] {
             events.write(line.as_bytes()).unwrap();
         }
         let expected = [
-            ("events", "five\n"),
+            ("events", "last\n"),
             ("events.1", "a long line\n"),
-            ("events.2", "four\n"),
+            ("events.2", "third\n"),
+            ("events.3", "second\n"),
         ];
         let expected = expected.map(|(name, text)| (name.to_owned(), text.to_owned()));
         assert_eq!(texts(folder.path()), expected);

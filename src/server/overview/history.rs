@@ -1,0 +1,129 @@
+//! What happened in each of the last intervals.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::quantile::{self, Quantiles, SHOWN};
+use super::reading::Reading;
+use super::{INTERVAL, POINTS};
+use crate::verdict::Verdict;
+
+/// The points, oldest first; at most [`POINTS`].
+#[derive(Debug, Default)]
+pub(super) struct History(VecDeque<Point>);
+
+/// One interval.
+#[derive(Debug)]
+struct Point {
+    elapsed_ms: u64,
+    verdicts: [u64; Verdict::ALL.len()],
+    shed: u64,
+    turned_away: u64,
+    lost: u64,
+    cpu_ms: u64,
+    evaluation: Quantiles,
+    rpc: Quantiles,
+}
+
+impl History {
+    /// Adds what happened between two readings.
+    pub(super) fn add(&mut self, before: &Reading, after: &Reading, elapsed: Duration) {
+        if self.0.len() >= POINTS {
+            self.0.pop_front();
+        }
+        self.0.push_back(Point::between(before, after, elapsed));
+    }
+
+    /// Series by name, all of the same length.
+    pub(super) fn to_json(&self) -> Value {
+        let verdicts: serde_json::Map<_, _> = Verdict::ALL
+            .into_iter()
+            .enumerate()
+            .map(|(place, verdict)| {
+                let series = self.series(|point| point.verdicts.get(place).copied());
+                (verdict.name().to_owned(), series)
+            })
+            .collect();
+        json!({
+            "interval_ms": millis(INTERVAL),
+            "elapsed_ms": self.series(|point| Some(point.elapsed_ms)),
+            "verdicts": verdicts,
+            "shed": self.series(|point| Some(point.shed)),
+            "turned_away": self.series(|point| Some(point.turned_away)),
+            "lost": self.series(|point| Some(point.lost)),
+            "cpu_ms": self.series(|point| Some(point.cpu_ms)),
+            "evaluation": self.quantiles(|point| &point.evaluation),
+            "rpc": self.quantiles(|point| &point.rpc),
+        })
+    }
+
+    fn quantiles(&self, of: impl Fn(&Point) -> &Quantiles) -> Value {
+        let named = SHOWN.iter().enumerate().map(|(place, (name, _))| {
+            let series = self.series(|point| of(point).get(place).copied().flatten());
+            ((*name).to_owned(), series)
+        });
+        Value::Object(named.collect())
+    }
+
+    fn series(&self, value: impl Fn(&Point) -> Option<u64>) -> Value {
+        self.0.iter().map(value).collect()
+    }
+}
+
+impl Point {
+    fn between(before: &Reading, after: &Reading, elapsed: Duration) -> Self {
+        let more = |family: &str| after.count(family).saturating_sub(before.count(family));
+        let turned_away = turned_away(after).saturating_sub(turned_away(before));
+        let [evaluation, rpc] =
+            ["bidgate_evaluation_seconds", "bidgate_rpc_seconds"].map(|family| {
+                let [before, after] = [before, after].map(|reading| reading.durations(family));
+                quantile::between(before.as_ref(), after.as_ref())
+            });
+        Self {
+            elapsed_ms: millis(elapsed),
+            verdicts: verdicts(before, after),
+            shed: more("bidgate_shed_total"),
+            turned_away,
+            lost: lost(after).saturating_sub(lost(before)),
+            cpu_ms: more("process_cpu_seconds_total") / NS_PER_MS,
+            evaluation,
+            rpc,
+        }
+    }
+}
+
+fn verdicts(before: &Reading, after: &Reading) -> [u64; Verdict::ALL.len()] {
+    let [before, after] =
+        [before, after].map(|reading| reading.by_label("bidgate_evaluations_total"));
+    Verdict::ALL.map(|verdict| {
+        let [before, after] =
+            [&before, &after].map(|counts| counts.get(verdict.name()).copied().unwrap_or(0));
+        after.saturating_sub(before)
+    })
+}
+
+/// Refused for what they were, or for want of room for a connection; calls shed count by themselves.
+fn turned_away(reading: &Reading) -> u64 {
+    let malformed = reading.by_label("bidgate_malformed_total");
+    malformed.get("message").copied().unwrap_or(0)
+        + reading.count("bidgate_too_large_total")
+        + reading.count("bidgate_invalid_argument_total")
+        + reading.count("bidgate_connections_refused_total")
+}
+
+/// Events dropped, but for those that the sample rate leaves out.
+fn lost(reading: &Reading) -> u64 {
+    let dropped = reading.by_label("bidgate_telemetry_events_dropped_total");
+    let unwanted = dropped
+        .iter()
+        .filter(|(reason, _)| **reason != "sampled_out");
+    unwanted.map(|(_, events)| events).sum()
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+const NS_PER_MS: u64 = 1_000_000;
