@@ -105,7 +105,8 @@ impl Thread {
             }
         }
         self.note();
-        self.losses.tell(self.ledger.dropped(), now.clock);
+        let cause = self.delivery.as_ref().map_or("", Delivery::cause);
+        self.losses.tell(self.ledger.dropped(), cause, now.clock);
     }
 
     fn settle(&mut self, settled: &Settled) {
@@ -216,7 +217,7 @@ struct Losses {
 }
 
 impl Losses {
-    fn tell(&mut self, dropped: Drops, now: Instant) {
+    fn tell(&mut self, dropped: Drops, cause: &str, now: Instant) {
         let new = dropped.without(&self.told);
         let lost = new.ring_full + new.retry_exhausted + new.rejected;
         if lost == 0
@@ -230,6 +231,7 @@ impl Losses {
             new.ring_full,
             new.retry_exhausted,
             new.rejected,
+            cause,
             "telemetry dropped events"
         );
         self.told = dropped;

@@ -155,6 +155,27 @@ async fn a_collector_that_closes_after_each_answer_has_every_event() {
 }
 
 #[tokio::test]
+async fn the_log_says_why_events_were_dropped() {
+    const TEMPERS: [(Temper, &str); 3] = [
+        (|_, _| Answer::Status(401, ""), "the collector answered 401"),
+        (
+            |_, _| Answer::Raw(b"SSH-2.0-OpenSSH_9.2p1\r\n"),
+            "the answer is not HTTP",
+        ),
+        (
+            |_, _| Answer::CutBeforeBody,
+            "the connection ended without an answer",
+        ),
+    ];
+    for (temper, cause) in TEMPERS {
+        let collector = Collector::start(temper);
+        let mut sidecar = Sidecar::start(&collector.endpoint(), &[]).await;
+        sidecar.judge(20).await;
+        assert_eq!(sidecar.logged("telemetry dropped events", "cause"), cause);
+    }
+}
+
+#[tokio::test]
 async fn more_than_may_wait_stays_in_the_rings_and_then_outside() {
     let collector = Collector::start(|_, _| Answer::Hang);
     let args = [

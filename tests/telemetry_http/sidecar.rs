@@ -115,6 +115,11 @@ impl Sidecar {
         admin_page(process.admin, &format!("GET {path}"))
     }
 
+    /// A field of the next line of the log with this message.
+    pub(crate) fn logged(&self, message: &str, field: &str) -> String {
+        self.process.as_ref().unwrap().logged(message, field)
+    }
+
     /// Tells the process to end, as an orchestrator does.
     pub(crate) fn terminate(&self) {
         self.process.as_ref().unwrap().signal("-TERM");

@@ -53,6 +53,8 @@ pub(super) struct Delivery<S> {
     /// In the order in which they came, each with the task that is on it.
     pending: Vec<(task::Id, Rc<Batch>)>,
     retried: Rc<Cell<u64>>,
+    /// Why the last batch that was not delivered was not.
+    cause: String,
 }
 
 impl<S: Attempts> Delivery<S> {
@@ -65,6 +67,7 @@ impl<S: Attempts> Delivery<S> {
             tasks: JoinSet::new(),
             pending: Vec::with_capacity(rules.pending_max),
             retried: Rc::default(),
+            cause: String::new(),
         }
     }
 
@@ -86,6 +89,11 @@ impl<S: Attempts> Delivery<S> {
     /// Second and further attempts so far, of all batches.
     pub(super) fn retries(&self) -> u64 {
         self.retried.get()
+    }
+
+    /// Why the last batch that was not delivered was not; empty while all were.
+    pub(super) fn cause(&self) -> &str {
+        &self.cause
     }
 
     /// Takes a batch, for which [`Self::has_room`] must be true.
@@ -112,7 +120,11 @@ impl<S: Attempts> Delivery<S> {
                 None => std::future::pending().await,
             };
             if let Some(batch) = self.take(id) {
-                return settle(batch, &end);
+                if end.outcome != Outcome::Delivered {
+                    tracing::debug!(batch = %batch.id, ?end, "telemetry batch dropped");
+                    self.cause = end.cause;
+                }
+                return settled(batch, end.outcome);
             }
         }
     }
@@ -120,9 +132,9 @@ impl<S: Attempts> Delivery<S> {
     /// Gives up what is pending, and the attempts at it.
     pub(super) fn abandon(self) -> Vec<Settled> {
         drop(self.tasks);
-        let end = End::because(Outcome::Shutdown, ENDED);
         let left = self.pending.into_iter();
-        left.map(|(_, batch)| settle(batch, &end)).collect()
+        left.map(|(_, batch)| settled(batch, Outcome::Shutdown))
+            .collect()
     }
 
     fn take(&mut self, id: task::Id) -> Option<Rc<Batch>> {
@@ -146,7 +158,6 @@ impl End {
 }
 
 const BROKEN: &str = "the attempt broke off";
-const ENDED: &str = "the process ends";
 
 /// A batch's way from its first attempt to the last.
 #[derive(Debug)]
@@ -191,16 +202,10 @@ impl<S: Attempts> Way<S> {
     }
 }
 
-/// Never silent (spec: telemetry §3): what is not delivered is in the log, as in the counters and the next batch.
-fn settle(batch: Rc<Batch>, end: &End) -> Settled {
-    let End { outcome, cause } = end;
-    if *outcome != Outcome::Delivered {
-        let (id, events) = (batch.id, batch.events);
-        tracing::warn!(batch = %id, events, ?outcome, cause, "telemetry batch dropped");
-    }
+fn settled(batch: Rc<Batch>, outcome: Outcome) -> Settled {
     Settled {
         batch: Rc::unwrap_or_clone(batch),
-        outcome: *outcome,
+        outcome,
     }
 }
 
