@@ -30,6 +30,7 @@
 //! | [`call`] | what a caller asks: the input of an evaluation |
 //! | [`callers`] | who calls, each under a number |
 //! | [`openrtb`] | the field's vocabulary: payload reading, taxonomies, domains, currencies, codes |
+//! | [`automaton`] | regular expressions as finished tables |
 //! | [`schema`] | JSON Schema, compiled and run without a tree |
 //! | [`auction`] | request and response joined: all that a gate may see |
 //! | [`gate`] | the gates, and the table of them |
@@ -64,6 +65,8 @@ mod call;
 pub mod callers;
 
 pub mod openrtb;
+
+mod automaton;
 
 mod schema;
 

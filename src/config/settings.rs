@@ -136,6 +136,11 @@ const CONFIG_VARIABLE: &str = "BIDGATE_CONFIG";
 /// The keys of telemetry. They are no part of the configuration, so that nothing that prints it can print them.
 const KEY_VARIABLES: [&str; 2] = ["BIDGATE_TELEMETRY_API_KEY", "BIDGATE_TELEMETRY_SECRET_KEY"];
 
+/// True for the variables that hold keys.
+pub(super) fn is_key_variable(name: &OsStr) -> bool {
+    KEY_VARIABLES.iter().any(|variable| name == *variable)
+}
+
 /// True for the keys that stand at the root of a configuration.
 pub(crate) fn is_root_key(key: &str) -> bool {
     SETTINGS

@@ -27,7 +27,7 @@ pub use section::{Section, TextFile};
 pub(crate) use suggest::closest;
 
 use crate::limits::DOCUMENT_BYTES_MAX;
-use node::{Node, Value};
+use node::{Node, NotAMapping, Value};
 
 /// A parsed document, not yet understood.
 #[derive(Clone, Debug)]
@@ -185,11 +185,10 @@ impl Document {
     }
 
     fn put(&mut self, path: &str, node: Node) {
-        if let Err(occupied) = self.root.put(path, node) {
+        if let Err(NotAMapping { place }) = self.root.put(path, node) {
             let message =
-                "lies below a value that is not a mapping; make that a mapping or remove it"
-                    .to_owned();
-            self.problems.push(Problem::new(occupied, path, message));
+                "lies below a value that is not a mapping; make that a mapping or remove it";
+            self.problems.push(Problem::new(place, path, message));
         }
     }
 }

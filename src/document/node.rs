@@ -34,6 +34,12 @@ pub(super) struct Entry {
     pub(super) node: Node,
 }
 
+/// A value, at this place, that stands where a mapping is needed.
+#[derive(Debug)]
+pub(super) struct NotAMapping {
+    pub(super) place: String,
+}
+
 impl Node {
     pub(super) fn new(value: Value, place: &str) -> Self {
         Self {
@@ -71,8 +77,8 @@ impl Node {
     /// Puts `node` at a path of mapping keys, making the mappings on the way.
     ///
     /// # Errors
-    /// The place of a value on the way that is not a mapping.
-    pub(super) fn put(&mut self, path: &str, node: Self) -> Result<(), String> {
+    /// When a value on the way is not a mapping.
+    pub(super) fn put(&mut self, path: &str, node: Self) -> Result<(), NotAMapping> {
         let place = node.place.clone();
         let mut node = Some(node);
         let mut parent = self;
@@ -85,12 +91,14 @@ impl Node {
         Ok(())
     }
 
-    fn entry_or_insert(&mut self, key: &str, place: &str) -> Result<&mut Self, String> {
+    fn entry_or_insert(&mut self, key: &str, place: &str) -> Result<&mut Self, NotAMapping> {
         if matches!(self.value, Value::Null) {
             self.value = Value::Mapping(Vec::new());
         }
         let Value::Mapping(entries) = &mut self.value else {
-            return Err(self.place.clone());
+            return Err(NotAMapping {
+                place: self.place.clone(),
+            });
         };
         let position = entries
             .iter()
@@ -106,7 +114,9 @@ impl Node {
         entries
             .get_mut(position)
             .map(|entry| &mut entry.node)
-            .ok_or_else(|| place.to_owned())
+            .ok_or_else(|| NotAMapping {
+                place: place.to_owned(),
+            })
     }
 
     /// The node at a path such as `rates.EUR` or `listen[1]`, or the deepest one on the way that exists.

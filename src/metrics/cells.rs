@@ -13,10 +13,11 @@ use crate::verdict::{GateMode, GateStatus, Reason, Verdict};
 #[repr(align(128))]
 pub(super) struct Cells {
     /// By caller.
-    evaluations: Box<[[Counter; Verdict::ALL.len()]]>,
+    evaluations: Box<[CallerCells]>,
     /// Those that are built in, and behind them one for all others.
     gates: Box<[GateCells]>,
     pub(super) evaluation_seconds: Histogram,
+    /// By method.
     rpc_seconds: [Histogram; RpcMethod::ALL.len()],
     pub(super) shed: Counter,
     pub(super) too_large: Counter,
@@ -31,7 +32,9 @@ pub(super) struct Cells {
 impl Cells {
     pub(super) fn new(gates: usize) -> Self {
         Self {
-            evaluations: (0..CallerId::COUNT).map(|_| Default::default()).collect(),
+            evaluations: (0..CallerId::COUNT)
+                .map(|_| CallerCells::default())
+                .collect(),
             gates: (0..gates).map(|_| GateCells::default()).collect(),
             evaluation_seconds: Histogram::default(),
             rpc_seconds: Default::default(),
@@ -48,12 +51,17 @@ impl Cells {
     pub(super) fn evaluations(&self, caller: CallerId, verdict: Verdict) -> &Counter {
         self.evaluations
             .get(caller.index())
-            .and_then(|verdicts| verdicts.get(verdict as usize))
+            .and_then(|caller| caller.verdicts.get(verdict as usize))
             .unwrap_or(&self.spill)
     }
 
-    pub(super) fn rpc_seconds(&self, method: RpcMethod) -> Option<&Histogram> {
-        self.rpc_seconds.get(method as usize)
+    pub(super) const fn rpc_seconds(&self, method: RpcMethod) -> &Histogram {
+        let [evaluate, evaluate_stream, rest] = &self.rpc_seconds;
+        match method {
+            RpcMethod::Evaluate => evaluate,
+            RpcMethod::EvaluateStream => evaluate_stream,
+            RpcMethod::Rest => rest,
+        }
     }
 
     pub(super) fn outcome(
@@ -75,6 +83,13 @@ impl Cells {
             .and_then(|reasons| reasons.get(reason))
             .unwrap_or(&self.spill)
     }
+}
+
+/// One caller's evaluations by verdict, in a cache line of their own.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct CallerCells {
+    verdicts: [Counter; Verdict::ALL.len()],
 }
 
 /// One gate's outcomes: mode, status, then reason, the last of which is none.

@@ -35,16 +35,12 @@ impl<'m> Evaluations<'m> {
         Verdict::ALL.into_iter().zip(total)
     }
 
-    /// What a caller has never got is left out.
+    /// Every verdict of everybody who has called, also those never given: what appears out of nothing has no rate.
     pub(super) fn by_caller(&self) -> impl Iterator<Item = (Caller<'m>, Verdict, u64)> {
-        let verdicts = |(caller, counted): (&Caller<'m>, &ByVerdict)| {
+        self.0.iter().flat_map(|(caller, counted)| {
             let (caller, counted) = (*caller, Verdict::ALL.into_iter().zip(*counted));
             counted.map(move |(verdict, count)| (caller, verdict, count))
-        };
-        self.0
-            .iter()
-            .flat_map(verdicts)
-            .filter(|(.., count)| *count > 0)
+        })
     }
 }
 

@@ -73,7 +73,7 @@ impl<'a> Walk<'a> {
         let evaluations = workers().map(|cells| &cells.evaluation_seconds);
         self.durations(catalog::EVALUATION_SECONDS, [], evaluations);
         for method in RpcMethod::ALL {
-            let calls = workers().filter_map(|cells| cells.rpc_seconds(method));
+            let calls = workers().map(|cells| cells.rpc_seconds(method));
             self.durations(catalog::RPC_SECONDS, [method.name()], calls);
         }
     }

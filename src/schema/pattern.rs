@@ -3,22 +3,20 @@
 //! An automaton is built in full when the schema is compiled: matching then takes one step a byte, whatever the
 //! pattern, and needs no memory. What no automaton can do is refused: backreferences and look-around.
 
-use std::error::Error as _;
 use std::fmt::{self, Write as _};
 use std::iter::Peekable;
 use std::str::Chars;
 
-use regex_automata::dfa::{Automaton as _, StartKind, dense};
-use regex_automata::nfa::thompson;
-use regex_automata::util::{primitives::StateID, start, syntax};
+use regex_automata::dfa::Automaton as _;
+use regex_automata::util::{primitives::StateID, start};
 
-use crate::limits::PATTERN_BYTES_MAX;
+use crate::automaton::{self, Automaton, BuildFault};
 use crate::openrtb::Written;
 
 /// A compiled pattern. It matches anywhere in a string, unless it says otherwise.
 #[derive(Debug)]
 pub(super) struct Pattern {
-    automaton: dense::DFA<Vec<u32>>,
+    automaton: Automaton,
     start: StateID,
 }
 
@@ -28,31 +26,10 @@ impl Pattern {
     /// # Errors
     /// What is wrong with it, and what to do.
     pub(super) fn compile(pattern: &str) -> Result<Self, PatternFault> {
-        let translated = translate(pattern)?;
-        let states = thompson::Compiler::new()
-            .syntax(syntax::Config::new().utf8(false))
-            .configure(
-                thompson::Config::new()
-                    .utf8(false)
-                    .nfa_size_limit(Some(PATTERN_BYTES_MAX)),
-            )
-            .build(&translated)
-            .map_err(|error| PatternFault::from_build(&error))?;
-        let automaton = dense::Builder::new()
-            .configure(
-                dense::Config::new()
-                    .start_kind(StartKind::Unanchored)
-                    .dfa_size_limit(Some(PATTERN_BYTES_MAX))
-                    .determinize_size_limit(Some(PATTERN_BYTES_MAX)),
-            )
-            .build_from_nfa(&states)
-            .map_err(|error| match error.is_size_limit_exceeded() {
-                true => PatternFault::TooLarge,
-                false => PatternFault::Syntax(error.to_string()),
-            })?;
+        let automaton = automaton::build(&translate(pattern)?).map_err(PatternFault::Build)?;
         let start = automaton
             .start_state(&start::Config::new())
-            .map_err(|error| PatternFault::Syntax(error.to_string()))?;
+            .map_err(|error| syntax(&error.to_string()))?;
         Ok(Self { automaton, start })
     }
 
@@ -106,8 +83,8 @@ impl Run<'_> {
 /// Why a pattern does not compile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PatternFault {
-    /// It is not a regular expression.
-    Syntax(String),
+    /// It is not a regular expression, or too large.
+    Build(BuildFault),
     /// `\1` or `\k<name>`.
     Backreference,
     /// `(?=`, `(?!`, `(?<=` or `(?<!`.
@@ -118,28 +95,16 @@ pub(super) enum PatternFault {
     Escape(char),
     /// `[]` or `[^]`.
     EmptyClass,
-    /// The automaton is larger than it may be.
-    TooLarge,
 }
 
-impl PatternFault {
-    fn from_build(error: &thompson::BuildError) -> Self {
-        if error.size_limit().is_some() {
-            return Self::TooLarge;
-        }
-        let text = error
-            .source()
-            .map_or_else(|| error.to_string(), ToString::to_string);
-        // The parser draws the pattern with a mark below; the last line says what is wrong.
-        let last = text.lines().last().unwrap_or_default();
-        Self::Syntax(last.trim_start_matches("error: ").to_owned())
-    }
+fn syntax(fault: &str) -> PatternFault {
+    PatternFault::Build(BuildFault::Syntax(fault.to_owned()))
 }
 
 impl fmt::Display for PatternFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Syntax(fault) => write!(f, "is not a regular expression: {fault}"),
+            Self::Build(fault) => fault.fmt(f),
             Self::Backreference => f.write_str(
                 "has a backreference, which takes more than linear time; write the pattern without it",
             ),
@@ -153,10 +118,6 @@ impl fmt::Display for PatternFault {
                 write!(f, "has the escape `\\{character}`, which is none of ECMA-262")
             }
             Self::EmptyClass => f.write_str("has an empty class; name the characters that it holds"),
-            Self::TooLarge => write!(
-                f,
-                "needs an automaton of more than {PATTERN_BYTES_MAX} bytes; make its repetitions or classes smaller"
-            ),
         }
     }
 }
@@ -230,7 +191,7 @@ impl Translating<'_> {
             }
             self.range()?;
         }
-        Err(PatternFault::Syntax("unclosed character class".to_owned()))
+        Err(syntax("unclosed character class"))
     }
 
     /// The hyphen and the end of a range, if what stands before is its beginning.
@@ -252,7 +213,7 @@ impl Translating<'_> {
 
     fn escape(&mut self, place: Place) -> Result<(), PatternFault> {
         let Some(character) = self.rest.next() else {
-            return Err(PatternFault::Syntax("a backslash at the end".to_owned()));
+            return Err(syntax("a backslash at the end"));
         };
         match (character, place) {
             ('d', _) => self.out.push_str("[0-9]"),
@@ -351,7 +312,7 @@ const NO_SPACE: &str = r"[^\t\n\v\f\r\x20\u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}
 
 #[cfg(test)]
 mod tests {
-    use super::{Pattern, PatternFault};
+    use super::{BuildFault, Pattern, PatternFault};
     use crate::openrtb::Checked;
 
     #[track_caller]
@@ -410,7 +371,7 @@ mod tests {
 
     #[test]
     fn what_an_automaton_cannot_do_is_refused() {
-        use PatternFault::{Backreference, EmptyClass, Escape, Group, LookAround, TooLarge};
+        use PatternFault::{Backreference, Build, EmptyClass, Escape, Group, LookAround};
         let cases = [
             (r"(a)\1", Backreference),
             (r"(?<n>a)\k<n>", Backreference),
@@ -423,8 +384,8 @@ mod tests {
             (r"\c1", Escape('c')),
             ("[]", EmptyClass),
             ("[^]", EmptyClass),
-            (r"\p{L}{2000}", TooLarge),
-            ("a.{30}b", TooLarge),
+            (r"\p{L}{2000}", Build(BuildFault::TooLarge)),
+            ("a.{30}b", Build(BuildFault::TooLarge)),
         ];
         for (pattern, fault) in cases {
             assert_eq!(Pattern::compile(pattern).err(), Some(fault), "{pattern}");
@@ -442,7 +403,7 @@ mod tests {
         ] {
             let fault = Pattern::compile(pattern).err();
             assert!(
-                matches!(fault, Some(PatternFault::Syntax(_))),
+                matches!(fault, Some(Build(BuildFault::Syntax(_)))),
                 "{pattern}: {fault:?}"
             );
         }

@@ -1,6 +1,6 @@
 //! What metrics say of calls over the wire: who called, and how long it took.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bidgate::limits::CALLERS_MAX;
@@ -130,14 +130,18 @@ fn hostile_agent(number: u64) -> String {
 fn agent_samples(server: &Running) -> BTreeMap<(String, String), u64> {
     let (_, page) = server.admin("GET /metrics");
     let mut agents = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for line in page.lines() {
         if let Some(sample) = line.strip_prefix("bidgate_agent_evaluations_total{agent_id=") {
             let (agent_id, sample) = quoted(sample);
             let (tool, sample) = quoted(sample.strip_prefix(",tool=").unwrap());
-            let (_verdict, sample) = quoted(sample.strip_prefix(",verdict=").unwrap());
-            let count = sample.strip_prefix("} ").unwrap().parse().unwrap();
-            let before = agents.insert((agent_id, tool), count);
-            assert_eq!(before, None, "two samples of {line}");
+            let (verdict, sample) = quoted(sample.strip_prefix(",verdict=").unwrap());
+            let count: u64 = sample.strip_prefix("} ").unwrap().parse().unwrap();
+            *agents.entry((agent_id.clone(), tool.clone())).or_default() += count;
+            assert!(
+                seen.insert((agent_id, tool, verdict)),
+                "{line} is not alone"
+            );
         }
     }
     agents

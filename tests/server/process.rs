@@ -131,7 +131,10 @@ fn field_of(log: &Receiver<Value>, message: &str, field: &str) -> String {
             .recv_timeout(PATIENCE)
             .unwrap_or_else(|_| panic!("no {message}"));
         if entry["fields"]["message"] == message {
-            return entry["fields"][field].as_str().unwrap().to_owned();
+            let value = &entry["fields"][field];
+            return value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
         }
     }
 }

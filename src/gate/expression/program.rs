@@ -7,13 +7,13 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use memchr::memmem;
+use regex_automata::Input;
 use regex_automata::dfa::Automaton as _;
-use regex_automata::dfa::{StartKind, dense};
-use regex_automata::{Input, nfa::thompson};
 
 use super::field::{Subject, TextList};
 use super::syntax::{Arithmetic, Comparison, Junction};
-use crate::limits::{EXPRESSION_LOOPS_MAX, PATTERN_BYTES_MAX};
+use crate::automaton::{self, Automaton, BuildFault};
+use crate::limits::EXPRESSION_LOOPS_MAX;
 
 /// What is true, false or unknown.
 #[derive(Debug)]
@@ -89,32 +89,14 @@ pub(super) struct Loop {
     pub(super) condition: Condition,
 }
 
-/// A regular expression as one table of bytes: a search looks at each byte once and needs no memory.
-pub(super) struct Pattern(dense::DFA<Vec<u32>>);
+/// A regular expression.
+pub(super) struct Pattern(Automaton);
 
 impl Pattern {
     /// # Errors
-    /// What is wrong with the pattern.
-    pub(super) fn compile(source: &str) -> Result<Self, String> {
-        let table = dense::Config::new()
-            .start_kind(StartKind::Unanchored)
-            .dfa_size_limit(Some(PATTERN_BYTES_MAX))
-            .determinize_size_limit(Some(PATTERN_BYTES_MAX));
-        let states = thompson::Config::new().nfa_size_limit(Some(PATTERN_BYTES_MAX));
-        let built = dense::Builder::new()
-            .configure(table)
-            .thompson(states)
-            .build(source);
-        built.map(Self).map_err(|error| {
-            let mut cause: &dyn std::error::Error = &error;
-            while let Some(deeper) = cause.source() {
-                cause = deeper;
-            }
-            // Of an error that shows the pattern the last line says what is wrong.
-            let text = cause.to_string();
-            let last = text.lines().last().unwrap_or_default();
-            last.trim_start_matches("error: ").to_owned()
-        })
+    /// What is wrong with the expression.
+    pub(super) fn compile(source: &str) -> Result<Self, BuildFault> {
+        automaton::build(source).map(Self)
     }
 
     fn is_match(&self, text: &[u8]) -> bool {

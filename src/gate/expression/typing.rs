@@ -256,7 +256,7 @@ impl Typing {
             return Err(Mistake::new(pattern.at.clone(), message));
         };
         let pattern = Pattern::compile(source).map_err(|error| {
-            let message = format!("the pattern cannot be used: {error}");
+            let message = format!("the pattern {error}");
             Mistake::new(pattern.at.clone(), message)
         })?;
         Ok(Condition::Matches(Box::new((text, pattern))))

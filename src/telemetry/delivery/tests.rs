@@ -1,9 +1,16 @@
 //! Delivery against what the rules say of each attempt and each batch, in time that passes at once.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "the error of a property is not ours to shrink"
+)]
+
 use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt::Debug;
 
 use bytes::Bytes;
-use proptest::prelude::*;
+use proptest::prelude::{Just, Strategy, prop_oneof, proptest};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
@@ -57,7 +64,7 @@ struct Run {
     pushed: Vec<u64>,
     attempts: Vec<Went>,
     ends: Vec<End>,
-    retries: u64,
+    retries: usize,
 }
 
 /// Does as it is told, and writes down when.
@@ -75,7 +82,7 @@ impl Scripted {
 
 impl Attempts for Scripted {
     async fn attempt(&self, batch: &Batch) -> Attempt {
-        let index = batch.seq as usize;
+        let index = number(batch.seq);
         let mine = |went: &&Went| went.batch == index;
         let turn = self.attempts.borrow().iter().filter(mine).count();
         let (takes, answer) = self.batches[index].attempts[turn];
@@ -84,7 +91,7 @@ impl Attempts for Scripted {
         self.attempts.borrow_mut().push(Went {
             batch: index,
             began,
-            ended: u64::MAX,
+            ended: NEVER,
         });
         sleep(Duration::from_millis(takes)).await;
         self.attempts.borrow_mut()[place].ended = self.now();
@@ -172,14 +179,14 @@ fn giving_up_ends_the_attempts_under_way() {
         let mut delivery = Delivery::new(sink.clone(), rules(1, 8));
         delivery.push(batch(0));
         delivery.push(batch(1));
-        tokio::task::yield_now().await;
+        task::yield_now().await;
         assert_eq!(
             Rc::strong_count(&sink.0),
             4,
             "here, in delivery, and in two attempts"
         );
         let left = delivery.abandon();
-        tokio::task::yield_now().await;
+        task::yield_now().await;
         assert_eq!(Rc::strong_count(&sink.0), 1);
         let outcomes: Vec<_> = left.iter().map(|settled| settled.outcome).collect();
         assert_eq!(outcomes, [Outcome::Shutdown; 2]);
@@ -200,7 +207,7 @@ async fn run(case: Case) -> Run {
     let deadline = start + Duration::from_millis(case.deadline);
     let mut settle = |settled: Settled| {
         ends.push(End {
-            batch: settled.batch.seq as usize,
+            batch: number(settled.batch.seq),
             at: ms_since(start),
             outcome: settled.outcome,
         });
@@ -224,7 +231,7 @@ async fn run(case: Case) -> Run {
             Err(_) => break,
         }
     }
-    let retries = delivery.retries();
+    let retries = number(delivery.retries());
     delivery.abandon().into_iter().for_each(settle);
     let attempts = attempts.borrow().clone();
     Run {
@@ -237,85 +244,72 @@ async fn run(case: Case) -> Run {
 
 /// Holds a run to the rules, one attempt after the other.
 fn check(case: &Case, run: &Run) {
-    let rules = case.rules;
-    let end = run.ends.iter().map(|end| end.at).max().unwrap_or_default();
-    let under_way = |at: u64| {
-        let then = |went: &&Went| went.began <= at && at < went.ended.min(end + 1);
-        run.attempts.iter().filter(then).count()
-    };
-    for went in &run.attempts {
-        assert!(
-            under_way(went.began) <= rules.concurrent,
-            "too many at a time"
-        );
-    }
-    // (ready, began): an attempt that may begin does, unless all turns are taken; who was ready first begins first.
     let mut turns = Vec::new();
     for (index, script) in case.batches.iter().enumerate() {
-        let ends: Vec<_> = run.ends.iter().filter(|end| end.batch == index).collect();
-        let [ended] = ends[..] else {
-            panic!("batch {index} ended {} times", ends.len());
+        check_batch(index, script, case, run, &mut turns);
+    }
+    check_turns(turns, case.rules.concurrent, run);
+    let attempted: BTreeSet<_> = run.attempts.iter().map(|went| went.batch).collect();
+    assert_eq!(run.retries, run.attempts.len() - attempted.len());
+}
+
+/// A batch ends once, as the last of its attempts did, and at that moment; or at the deadline. Says when each of its
+/// attempts might have begun, and when it did.
+fn check_batch(index: usize, script: &Script, case: &Case, run: &Run, turns: &mut Vec<(u64, u64)>) {
+    let ends: Vec<_> = run.ends.iter().filter(|end| end.batch == index).collect();
+    let [end] = ends[..] else {
+        panic!("batch {index} ended {} times", ends.len());
+    };
+    let mut went = run.attempts.iter().filter(|went| went.batch == index);
+    let mut ready = run.pushed[index];
+    for (retries, (takes, answer)) in script.attempts.iter().enumerate() {
+        let attempt = went.next();
+        turns.push((ready, attempt.map_or(NEVER, |went| went.began)));
+        let Some(Went { began, ended, .. }) = attempt.filter(|went| went.ended < NEVER) else {
+            assert_eq!(end.outcome, Outcome::Shutdown, "batch {index}");
+            assert!(end.at >= case.deadline, "batch {index} was given up early");
+            return;
         };
-        let went: Vec<_> = run
-            .attempts
-            .iter()
-            .filter(|went| went.batch == index)
-            .collect();
-        let mut ready = run.pushed[index];
-        let mut expected = None;
-        for (turn, (takes, answer)) in script.attempts.iter().enumerate() {
-            let Some(went) = went.get(turn) else {
-                turns.push((ready, u64::MAX));
-                break;
-            };
-            turns.push((ready, went.began));
-            if went.ended == u64::MAX {
-                break;
+        assert_eq!(ended - began, *takes);
+        match outcome(*answer, retries, case.rules) {
+            Ok(outcome) => {
+                assert_eq!((end.outcome, end.at), (outcome, *ended), "batch {index}");
+                assert!(went.next().is_none(), "batch {index} goes on");
+                return;
             }
-            assert_eq!(went.ended - went.began, *takes);
-            match answer {
-                Answer::Deliver => expected = Some(Outcome::Delivered),
-                Answer::Reject => expected = Some(Outcome::Rejected),
-                Answer::Fail(_) if turn == rules.retries as usize => {
-                    expected = Some(Outcome::RetryExhausted);
-                }
-                Answer::Fail(asked) => {
-                    let asked = asked.unwrap_or(0).min(30_000);
-                    ready = went.ended + asked.max(rules.retry_delay.as_millis() as u64);
-                }
-            }
-            if expected.is_some() {
-                assert_eq!(went.ended, ended.at, "batch {index} was settled late");
-                assert_eq!(
-                    run.attempts
-                        .iter()
-                        .filter(|went| went.batch == index)
-                        .count(),
-                    turn + 1
-                );
-                break;
-            }
-        }
-        assert_eq!(
-            ended.outcome,
-            expected.unwrap_or(Outcome::Shutdown),
-            "batch {index}"
-        );
-        if expected.is_none() {
-            assert!(
-                ended.at >= case.deadline,
-                "batch {index} was given up early"
-            );
+            Err(wait) => ready = ended + wait,
         }
     }
+}
+
+/// What ends a batch, or how long it waits for its next attempt.
+fn outcome(answer: Answer, retries: usize, rules: Rules) -> Result<Outcome, u64> {
+    match answer {
+        Answer::Deliver => Ok(Outcome::Delivered),
+        Answer::Reject => Ok(Outcome::Rejected),
+        Answer::Fail(_) if retries == number(rules.retries) => Ok(Outcome::RetryExhausted),
+        Answer::Fail(asked) => {
+            let asked = asked.unwrap_or(0).min(30_000);
+            Err(asked.max(ms(rules.retry_delay)))
+        }
+    }
+}
+
+/// An attempt that may begin does, unless all turns are taken; who may begin first does.
+fn check_turns(mut turns: Vec<(u64, u64)>, concurrent: usize, run: &Run) {
+    let end = run.ends.iter().map(|end| end.at).max().unwrap_or_default();
+    let under_way = |at: u64| {
+        let then = |went: &&Went| went.began <= at && at < went.ended;
+        run.attempts.iter().filter(then).count()
+    };
     for (ready, began) in &turns {
         assert!(ready <= began);
+        assert!(
+            *began == NEVER || under_way(*began) <= concurrent,
+            "too many at {began}"
+        );
         for at in *ready..(*began).min(end) {
-            assert_eq!(
-                under_way(at),
-                rules.concurrent,
-                "nobody used a turn at {at}"
-            );
+            assert_eq!(under_way(at), concurrent, "nobody used a turn at {at}");
         }
     }
     turns.sort_unstable();
@@ -326,13 +320,6 @@ fn check(case: &Case, run: &Run) {
             "out of turn: {turns:?}"
         );
     }
-    let firsts = case.batches.len() - unattempted(case, run);
-    assert_eq!(run.retries as usize, run.attempts.len() - firsts);
-}
-
-fn unattempted(case: &Case, run: &Run) -> usize {
-    let never = |index: &usize| run.attempts.iter().all(|went| went.batch != *index);
-    (0..case.batches.len()).filter(never).count()
 }
 
 fn cases() -> impl Strategy<Value = Case> {
@@ -392,8 +379,19 @@ fn batch(index: usize) -> Batch {
 }
 
 fn ms_since(start: Instant) -> u64 {
-    start.elapsed().as_millis() as u64
+    ms(start.elapsed())
 }
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap()
+}
+
+fn number(number: impl TryInto<usize, Error: Debug>) -> usize {
+    number.try_into().unwrap()
+}
+
+/// The end of an attempt that was given up, and the beginning of one that was not made.
+const NEVER: u64 = u64::MAX;
 
 fn in_no_time<T>(future: impl Future<Output = T>) -> T {
     let mut builder = Builder::new_current_thread();
