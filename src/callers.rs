@@ -91,6 +91,14 @@ impl Callers {
         })
     }
 
+    /// The numbers that were given, and [`CallerId::OTHER`].
+    pub fn known(&self) -> impl Iterator<Item = CallerId> {
+        let given = (0..SLOTS).map(CallerId);
+        given
+            .filter(|id| self.caller(*id).is_some())
+            .chain([CallerId::OTHER])
+    }
+
     fn caller(&self, id: CallerId) -> Option<&Caller> {
         self.slots.get(id.index())?.caller.get()
     }
@@ -191,6 +199,9 @@ mod tests {
         assert_eq!(callers.names(first), ("a", "x"));
         assert_eq!(callers.names(second), ("ax", ""));
         assert!(callers.is(first, "a", "x") && !callers.is(first, "a", ""));
+        let mut expected = [first, second, CallerId::OTHER];
+        expected.sort_unstable();
+        assert!(callers.known().eq(expected));
     }
 
     #[test]

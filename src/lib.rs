@@ -40,6 +40,7 @@
 //! | [`limits`] | every bound, with its reason |
 //! | [`document`] | YAML with every error at once, each with its place |
 //! | [`config`] | the process's own settings: file, flags, environment |
+//! | [`log`] | lines on standard error, bounded and without waiting for them |
 //! | [`metrics`] | counters of each worker, merged when scraped |
 //! | [`reply_json`] | replies as proto JSON, for those who read them as text |
 //! | [`server`] | gRPC and admin HTTP, threads, the policy swapped under way, shutdown |
@@ -85,7 +86,11 @@ pub mod document;
 
 pub mod config;
 
+pub mod log;
+
 pub mod metrics;
+
+pub mod telemetry;
 
 pub mod server;
 

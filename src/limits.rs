@@ -7,6 +7,9 @@ pub const TOOL_BYTES: usize = 200;
 /// Callers, each an `agent_id` with a `tool`, that are told from one another in metrics and telemetry. A bidder has a
 /// handful of agents and some dozens of exchanges.
 pub const CALLERS_MAX: usize = 256;
+/// Bytes of the events of a telemetry batch, beyond which it closes: with its counts it stays below the mebibyte that a
+/// collector takes. A hundred events of six gates have some sixty thousand.
+pub const TELEMETRY_EVENTS_BYTES: usize = 1 << 19;
 /// Bytes of `bid_id` and `impid` echoed in a reply (spec: contract §1).
 pub const ECHOED_ID_BYTES: usize = 128;
 /// Bytes of a finding's `detail` (spec: contract §1).

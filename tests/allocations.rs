@@ -1,5 +1,5 @@
 //! After warm-up an evaluation and its reply allocate nothing, whether the reply says what may go to the exchange or not;
-//! counting them never does.
+//! counting and recording them never does.
 #[cfg(test)]
 #[expect(dead_code, reason = "answers are not compared here")]
 mod fixture;
@@ -13,9 +13,15 @@ mod support;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use bidgate::config::Telemetry as Settings;
     use bidgate::evaluate::{Call, Evaluation, Evaluator};
     use bidgate::limits::Limits;
     use bidgate::metrics::{Metrics, Recorder, RpcMethod};
+    use bidgate::policy::Policy;
+    use bidgate::telemetry::{GateNames, Hears, Listener, Plan, Telemetry, TraceParent};
+    use bidgate::wire::EvaluationIds;
     use proptest::strategy::{Strategy as _, ValueTree as _};
     use proptest::test_runner::TestRunner;
 
@@ -68,6 +74,42 @@ mod tests {
         recorder.too_large();
         recorder.malformed_message();
         recorder.invalid_argument();
+    }
+
+    /// With room in the ring and without.
+    #[test]
+    fn recording_an_evaluation_allocates_nothing() {
+        let policy = Policy::default();
+        let (metrics, recorders) = Metrics::new(1);
+        let plan = Plan {
+            settings: &Settings::default(),
+            writers: 1,
+            metrics: &metrics,
+            gate_names: &Arc::new(GateNames::new(&policy)),
+            listeners: vec![Listener {
+                hears: Hears::All,
+                tell: Box::new(|_| {}),
+            }],
+        };
+        let (_telemetry, mut pens) = Telemetry::start(plan).unwrap();
+        let parent = TraceParent {
+            trace_id: 1,
+            parent_id: 2,
+            flags: 1,
+        };
+        let mut evaluator = Evaluator::default();
+        for fixture in fixture::all().iter().take(20) {
+            let evaluation =
+                evaluator.evaluate(&fixture.case.call(), &policy, &fixture.case.clock());
+            let mut ids = EvaluationIds::new(7);
+            let allocated = allocation_counter::measure(|| {
+                for _ in 0..1000 {
+                    let caller = recorders[0].observe(&evaluation);
+                    pens[0].offer(ids.next_id(), caller, &evaluation, Some(parent));
+                }
+            });
+            assert_eq!(allocated.count_total, 0, "{}", fixture.name);
+        }
     }
 
     /// One that asks what may go to the exchange, and one that does not.

@@ -121,6 +121,46 @@ mod tests {
     }
 
     #[test]
+    fn a_sink_needs_its_place_and_keys_stand_elsewhere() {
+        let text = "telemetry:
+  sink: file
+  sample_rate: 1.5
+  endpoint: http://collector.example.com
+  api_key: pk_live_0123
+  secret_key: sk_live_0123
+  sender: sk_live_4567
+  hmac: sk_live_89ab
+";
+        let problems = from_text(text).unwrap_err().to_string();
+        let expected = "\
+test.yaml:5:12: telemetry.api_key: does not belong in a configuration; set BIDGATE_TELEMETRY_API_KEY, or name a file by api_key_file
+test.yaml:6:15: telemetry.secret_key: does not belong in a configuration; set BIDGATE_TELEMETRY_SECRET_KEY, or name a file by secret_key_file
+test.yaml:4:13: telemetry.endpoint: must begin with \"https://\"; plain HTTP is for loopback hosts
+test.yaml:8:9: telemetry.hmac: must be true or false, found a key
+test.yaml:2:9: telemetry.sink: is file, which needs telemetry.file: a path
+test.yaml:7:11: telemetry.sender: holds a key, which does not belong in a configuration; see api_key_file and secret_key_file
+test.yaml:3:16: telemetry.sample_rate: must be a number from 0 to 1
+";
+        assert_eq!(sorted(&problems), sorted(expected));
+    }
+
+    fn sorted(lines: &str) -> Vec<&str> {
+        let mut lines: Vec<_> = lines.lines().collect();
+        lines.sort_unstable();
+        lines
+    }
+
+    #[test]
+    fn the_variables_of_keys_are_no_settings_and_are_not_printed() {
+        let keys = [
+            ("BIDGATE_TELEMETRY_API_KEY", "pk_live_0123"),
+            ("BIDGATE_TELEMETRY_SECRET_KEY", "sk_live_0123"),
+        ];
+        let printed = load(&[], &keys).unwrap().to_yaml();
+        assert!(!printed.contains("0123"), "{printed}");
+    }
+
+    #[test]
     fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("bidgate.yaml");

@@ -1,6 +1,6 @@
 //! `bidgate serve`, and the sidecar that the demo runs on a thread of its own.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::error::CliError;
 use super::{Outcome, complain};
-use crate::config::{self, Config, ConfigSource, Loaded, Log, LogFormat, ServeArgs};
+use crate::config::{self, Config, ConfigSource, Loaded, ServeArgs};
 use crate::policy::Policy;
 use crate::server::{Drained, LivingPolicy, PolicySource, Server, Settings};
 use crate::server::{forbid_core_dumps, signals};
@@ -28,18 +28,20 @@ pub fn run(args: &ServeArgs) -> Result<Outcome, CliError> {
         let written = write!(io::stdout(), "{}", config.to_yaml());
         return written.map(|()| Outcome::Yes).map_err(CliError::Write);
     }
-    start_log(config.log);
-    forbid_core_dumps();
-    tracing::info!(policy_version = config.policy.version(), "policy loaded");
+    let policy_version = config.policy.version().to_owned();
     let source = PolicySource {
         config: source,
         files,
         effective: config.effective().clone(),
     };
-    let server = bind(Settings {
+    let settings = Settings {
         source: Some(source),
         ..Settings::from(config)
-    })?;
+    };
+    let _flush = settings.log.start().map_err(CliError::Start)?;
+    forbid_core_dumps();
+    tracing::info!(policy_version, "policy loaded");
+    let server = bind(settings)?;
     let drained = server.run(signals::terminated()).map_err(CliError::Start)?;
     tracing::info!(?drained, "drained");
     Ok(Outcome::Yes)
@@ -52,19 +54,6 @@ fn bind(settings: Settings) -> Result<Server, CliError> {
     }
     tracing::info!(address = %server.admin_address(), "serving admin HTTP");
     Ok(server)
-}
-
-/// Logs go to standard error. A second call changes nothing.
-fn start_log(log: Log) {
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(log.level)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr);
-    let started = match log.format {
-        LogFormat::Human => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
-    };
-    drop(started);
 }
 
 /// Where a sidecar should listen. Port 0 lets the system choose.

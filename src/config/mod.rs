@@ -5,6 +5,7 @@
 mod files;
 mod settings;
 mod source;
+pub mod telemetry;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -19,6 +20,7 @@ pub use files::Files;
 pub use settings::ServeArgs;
 pub(crate) use settings::is_root_key;
 pub use source::{ConfigSource, Loaded};
+pub use telemetry::Telemetry;
 
 use files::FileReader;
 
@@ -53,6 +55,8 @@ pub struct Config {
     pub grace: Duration,
     /// What judges.
     pub policy: Policy,
+    /// Where records of evaluations go.
+    pub telemetry: Telemetry,
     /// What is logged, and how.
     pub log: Log,
     effective: Effective,
@@ -74,6 +78,24 @@ pub struct Log {
     pub level: LevelFilter,
     /// How a line looks.
     pub format: LogFormat,
+    /// Decision-log lines a second, at most [`Self::DECISIONS_MAX`]; 0 is none.
+    pub decisions: u32,
+    /// Lines a second from one place in the code, 1 to 100000.
+    pub lines_per_second: u32,
+}
+
+impl Log {
+    /// The levels by name, each with all that the one before it logs.
+    pub const LEVELS: [(&str, LevelFilter); 6] = [
+        ("off", LevelFilter::OFF),
+        ("error", LevelFilter::ERROR),
+        ("warn", LevelFilter::WARN),
+        ("info", LevelFilter::INFO),
+        ("debug", LevelFilter::DEBUG),
+        ("trace", LevelFilter::TRACE),
+    ];
+    /// A sample for people; records of all evaluations are telemetry's.
+    pub const DECISIONS_MAX: u32 = 1000;
 }
 
 /// How a line of the log looks.
@@ -151,10 +173,7 @@ impl Config {
             section.reject("policy_file", "stands beside policy; keep one of the two");
         }
         let policy = section.section("policy", Policy::compile);
-        // Metrics are always there; this names where records of single evaluations go.
-        section.section("telemetry", |telemetry| {
-            telemetry.choice("sink", &[("none", ())], ());
-        });
+        let telemetry = section.section("telemetry", Telemetry::read);
         let log = section.section("log", log);
         let effective = section.effective();
         Self {
@@ -170,6 +189,7 @@ impl Config {
             drain_delay,
             grace,
             policy,
+            telemetry,
             log,
             effective,
         }
@@ -318,18 +338,12 @@ fn shutdown(section: &mut Section) -> (Duration, Duration) {
 const SHUTDOWN_MS_MAX: u64 = 600_000;
 
 fn log(section: &mut Section) -> Log {
-    let levels = [
-        ("off", LevelFilter::OFF),
-        ("error", LevelFilter::ERROR),
-        ("warn", LevelFilter::WARN),
-        ("info", LevelFilter::INFO),
-        ("debug", LevelFilter::DEBUG),
-        ("trace", LevelFilter::TRACE),
-    ];
     let formats = [("human", LogFormat::Human), ("json", LogFormat::Json)];
     Log {
-        level: section.choice("level", &levels, LevelFilter::INFO),
+        level: section.choice("level", &Log::LEVELS, LevelFilter::INFO),
         format: section.choice("format", &formats, LogFormat::Human),
+        decisions: number(section, "decisions", 1, 0..=Log::DECISIONS_MAX),
+        lines_per_second: number(section, "lines_per_second", 10, 1..=100_000),
     }
 }
 
@@ -339,5 +353,10 @@ fn size(section: &mut Section, key: &str, default: usize, range: RangeInclusive<
 }
 
 fn count(section: &mut Section, key: &str, default: u32, max: u32) -> u32 {
-    u32::try_from(section.integer(key, default.into(), 1..=max.into())).unwrap_or(default)
+    number(section, key, default, 1..=max)
+}
+
+fn number(section: &mut Section, key: &str, default: u32, range: RangeInclusive<u32>) -> u32 {
+    let range = u64::from(*range.start())..=u64::from(*range.end());
+    u32::try_from(section.integer(key, default.into(), range)).unwrap_or(default)
 }

@@ -51,9 +51,30 @@ const SETTINGS: &[Setting] = &[
     single("policy.timeout_ms", "MS", "Time budget of an evaluation, milliseconds [default: 15]"),
     single("policy.gates", "GATES", "The gates in their order, such as '[{name: tmaxGuard}]' [default: six]"),
     single("policy.overrides", "OVERRIDES", "What differs for some calls, such as '[{tool: x, fail_fast: false}]' [default: none]"),
-    single("telemetry.sink", "SINK", "Where records of evaluations go: none [default: none]"),
+    single("telemetry.sink", "SINK", "Where records of evaluations go: none, stdout, file or http [default: none]"),
+    text("telemetry.sender", "NAME", "What this sidecar calls itself in a batch [default: name of the host]"),
+    single("telemetry.sample_rate", "SHARE", "Share of passes and no-bids recorded, 0 to 1; all else always is [default: 1.0]"),
+    single("telemetry.max_events", "EVENTS", "Events that close a batch, 1 to 10000 [default: 100]"),
+    single("telemetry.max_age_ms", "MS", "Age that closes a batch, 1 to 600000 milliseconds [default: 5000]"),
+    single("telemetry.ring_records", "RECORDS", "Records that each worker has room for, 1 to 65536 [default: 4096]"),
+    single("telemetry.max_pending_batches", "BATCHES", "Batches that wait to be delivered, 1 to 1024 [default: 64]"),
+    single("telemetry.retries", "ATTEMPTS", "Attempts after the first that failed, 0 to 10 [default: 1]"),
+    single("telemetry.retry_delay_ms", "MS", "From a failed attempt to the next, 0 to 600000 milliseconds [default: 1000]"),
+    single("telemetry.flush_timeout_ms", "MS", "For what is left at shutdown, 0 to 600000 milliseconds [default: 5000]"),
+    text("telemetry.file", "FILE", "The file of sink file [default: none]"),
+    single("telemetry.file_max_bytes", "BYTES", "Size at which it is rotated, 1024 to 1099511627776 bytes [default: 67108864]"),
+    single("telemetry.file_keep", "FILES", "Rotated files kept, as FILE.1 and so on, 0 to 100 [default: 4]"),
+    text("telemetry.endpoint", "URL", "Where sink http posts to, under /v1/ingest; https, or http to loopback [default: none]"),
+    single("telemetry.timeout_ms", "MS", "For one attempt of sink http, 1 to 600000 milliseconds [default: 5000]"),
+    single("telemetry.compression", "ENCODING", "Of the bodies of sink http: none, gzip or zstd [default: none]"),
+    text("telemetry.ca_file", "FILE", "PEM certificates that sink http trusts in place of the system's [default: none]"),
+    text("telemetry.api_key_file", "FILE", "File of the publishable key, in place of its variable [default: none]"),
+    single("telemetry.hmac", "BOOL", "Sign what is posted, with the secret key [default: false]"),
+    text("telemetry.secret_key_file", "FILE", "File of the secret key, in place of its variable [default: none]"),
     single("log.level", "LEVEL", "Least severe level logged: off, error, warn, info, debug or trace [default: info]"),
     single("log.format", "FORMAT", "How a line of the log looks: human or json [default: human]"),
+    single("log.decisions", "LINES", "Decision-log lines a second, 0 to 1000; 0 is none [default: 1]"),
+    single("log.lines_per_second", "LINES", "Lines a second from one place in the code, 1 to 100000 [default: 10]"),
 ];
 
 const fn single(path: &'static str, value_name: &'static str, help: &'static str) -> Setting {
@@ -112,6 +133,13 @@ impl Setting {
 
 const PREFIX: &str = "BIDGATE_";
 const CONFIG_VARIABLE: &str = "BIDGATE_CONFIG";
+/// The keys of telemetry. They are no part of the configuration, so that nothing that prints it can print them.
+const KEY_VARIABLES: [&str; 2] = ["BIDGATE_TELEMETRY_API_KEY", "BIDGATE_TELEMETRY_SECRET_KEY"];
+
+/// True for the variables that hold keys.
+pub(super) fn is_key_variable(name: &OsStr) -> bool {
+    KEY_VARIABLES.iter().any(|variable| name == *variable)
+}
 
 /// True for the keys that stand at the root of a configuration.
 pub(crate) fn is_root_key(key: &str) -> bool {
@@ -132,6 +160,8 @@ pub struct ServeArgs {
 
 const HEADING: &str =
     "Keys of the configuration, as YAML; a flag wins over its variable, that over the file";
+
+const KEYS_HELP: &str = "The keys of sink http come from BIDGATE_TELEMETRY_API_KEY and BIDGATE_TELEMETRY_SECRET_KEY, or from files";
 
 /// What one flag or variable says.
 #[derive(Clone, Debug)]
@@ -160,6 +190,7 @@ impl clap::Args for ServeArgs {
             .next_help_heading(HEADING)
             .args(SETTINGS.iter().map(Setting::arg))
             .next_help_heading(None::<&str>)
+            .after_help(KEYS_HELP)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -309,7 +340,7 @@ fn ours(name: &OsStr) -> Option<String> {
         || name.contains("_PORT_")
         || name.ends_with("_SERVICE_HOST")
         || name.contains("_SERVICE_PORT");
-    (!service).then(|| name.to_owned())
+    (!service && !KEY_VARIABLES.contains(&name)).then(|| name.to_owned())
 }
 
 fn unknown(name: String) -> Problem {
@@ -383,6 +414,9 @@ mod tests {
                 ours(OsStr::new(&setting.variable())),
                 Some(setting.variable())
             );
+        }
+        for name in KEY_VARIABLES {
+            assert_eq!(ours(OsStr::new(name)), None);
         }
         for name in [
             "BIDGATE_PORT",

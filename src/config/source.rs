@@ -25,14 +25,16 @@ pub struct Loaded {
 
 impl ConfigSource {
     /// A source that `args` and `environment` name. The latter is [`std::env::vars_os`], or what a test puts in its
-    /// place.
+    /// place; the keys of telemetry in it are left there, because what is kept here can be printed.
     pub fn new(
         args: ServeArgs,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Self {
+        let environment = environment.into_iter();
+        let no_keys = environment.filter(|(name, _)| !settings::is_key_variable(name));
         Self {
             args,
-            environment: environment.into_iter().collect(),
+            environment: no_keys.collect(),
         }
     }
 

@@ -195,6 +195,9 @@ impl fmt::Display for Value {
             Self::Flag(flag) => write!(f, "{flag}"),
             Self::Integer(integer) => write!(f, "{integer}"),
             Self::Number(number) => write!(f, "{number:?}"),
+            Self::Text(text) if KEY_PREFIXES.iter().any(|prefix| text.contains(prefix)) => {
+                f.write_str("a key")
+            }
             Self::Text(text) if text.chars().nth(SHOWN_CHARS).is_some() => {
                 write!(
                     f,
@@ -209,5 +212,7 @@ impl fmt::Display for Value {
     }
 }
 
+/// How the keys of telemetry begin, which a message never shows.
+const KEY_PREFIXES: [&str; 2] = ["pk_live_", "sk_live_"];
 /// Characters of a text that a message shows: enough to recognise it, and the line stays short.
 const SHOWN_CHARS: usize = 40;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 /// What the server knows and no worker counts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ServerGauges<'a> {
@@ -76,8 +78,8 @@ impl Default for TelemetryGauges<'_> {
     }
 }
 
-/// Events that will not be delivered, by reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Events that will not be delivered, by reason. It serializes as a batch tells it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DroppedEvents {
     /// The worker's ring had no room.
     pub ring_full: u64,
@@ -92,6 +94,36 @@ pub struct DroppedEvents {
 }
 
 impl DroppedEvents {
+    /// Events of every reason.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.ring_full + self.sampled_out + self.retry_exhausted + self.rejected + self.shutdown
+    }
+
+    /// Both together.
+    #[must_use]
+    pub const fn plus(&self, other: &Self) -> Self {
+        Self {
+            ring_full: self.ring_full + other.ring_full,
+            sampled_out: self.sampled_out + other.sampled_out,
+            retry_exhausted: self.retry_exhausted + other.retry_exhausted,
+            rejected: self.rejected + other.rejected,
+            shutdown: self.shutdown + other.shutdown,
+        }
+    }
+
+    /// What there is more than in `part`, which is a part of it.
+    #[must_use]
+    pub const fn without(&self, part: &Self) -> Self {
+        Self {
+            ring_full: self.ring_full - part.ring_full,
+            sampled_out: self.sampled_out - part.sampled_out,
+            retry_exhausted: self.retry_exhausted - part.retry_exhausted,
+            rejected: self.rejected - part.rejected,
+            shutdown: self.shutdown - part.shutdown,
+        }
+    }
+
     /// Each reason by its name, in the order of the spec.
     #[must_use]
     pub const fn by_reason(&self) -> [(&'static str, u64); 5] {

@@ -1,4 +1,5 @@
-//! The admin pages: the overview, health, metrics and the policy, over HTTP/1.1 on the control thread; and calls, if configured.
+//! The admin pages: the overview, health, metrics, the policy and the log, over HTTP/1.1 on the control thread; and
+//! calls, if configured.
 //!
 //! One request a connection, a fixed number of connections, and a deadline for each: a caller that
 //! dawdles costs a place for some seconds and no more.
@@ -21,8 +22,9 @@ use tokio::time::{sleep, timeout};
 use super::clock::Moment;
 use super::instruments::Instruments;
 use super::living::Standing;
+use super::log_page;
 use super::overview::{self, Overview};
-use super::page::{Page, allowing, json, page};
+use super::page::{Page, allowing, error, json, page};
 use super::readiness::Readiness;
 use super::rest::Rest;
 use super::settings::Settings;
@@ -83,9 +85,10 @@ pub(super) struct Admin {
 
 impl Admin {
     async fn answer(&self, request: Request<Incoming>) -> Page {
-        match &self.rest {
-            Some(rest) if request.uri().path() == Rest::PATH => rest.answer(request).await,
-            _ => self.show(request.method(), request.uri().path()),
+        match (request.uri().path(), &self.rest) {
+            (Rest::PATH, Some(rest)) => rest.answer(request).await,
+            (log_page::PATH, _) => log_page::answer(&self.settings.log, request).await,
+            (path, _) => self.show(request.method(), path),
         }
     }
 
@@ -190,13 +193,6 @@ fn method_not_allowed() -> Page {
             StatusCode::METHOD_NOT_ALLOWED,
             "only GET and HEAD are allowed",
         ),
-    )
-}
-
-fn error(status: StatusCode, message: &str) -> Page {
-    json(
-        status,
-        &json!({ "error": message, "status": status.as_u16() }),
     )
 }
 

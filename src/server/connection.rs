@@ -12,6 +12,7 @@ use http::Request;
 use tokio::io::{self, AsyncReadExt as _};
 use tokio::task::yield_now;
 use tokio::time::timeout;
+use tracing::field;
 
 use super::acceptor::Accepted;
 use super::clock::Tick;
@@ -36,7 +37,10 @@ pub(super) async fn serve(worker: Rc<Worker>, accepted: Accepted) {
     match socket {
         Ok(Ok(socket)) => {
             if let Err(error) = calls(worker, socket, drain).await {
-                tracing::debug!(%error, "connection ended");
+                // In its own words the error would quote what a caller may send along with GOAWAY.
+                let reason = error.reason().map(field::display);
+                let io = error.get_io().map(field::display);
+                tracing::debug!(reason, io, "connection ended");
             }
         }
         Ok(Err(error)) => tracing::debug!(%error, "not an HTTP/2 connection"),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::acceptor::Connections;
 use super::in_flight::InFlight;
 use super::settings::Settings;
-use crate::metrics::{Metrics, PolicyGauges, Sample, ServerGauges, TelemetryGauges};
+use crate::metrics::{Metrics, PolicyGauges, Sample, ServerGauges};
+use crate::telemetry::Ledger;
 
 /// The workers' counters, and where everything else is read when it is asked for.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub(super) struct Instruments {
     pub(super) settings: Arc<Settings>,
     pub(super) in_flight: Arc<InFlight>,
     pub(super) connections: Arc<Connections>,
+    pub(super) ledger: Arc<Ledger>,
 }
 
 impl Instruments {
@@ -43,8 +45,8 @@ impl Instruments {
                 refusals: standing.refusals,
                 file_accepted: standing.refused.is_none(),
             },
-            telemetry: TelemetryGauges::default(),
-            log_lines_suppressed: 0,
+            telemetry: self.ledger.gauges(),
+            log_lines_suppressed: self.settings.log.suppressed(),
         })
     }
 }

@@ -11,6 +11,7 @@ use super::reader::PREFIX_BYTES;
 use super::settings::Settings;
 use crate::evaluate::{Call, Clock as _, Evaluator};
 use crate::metrics::Recorder;
+use crate::telemetry::Pen;
 use crate::wire::{EvaluationIds, WireError, encode_refusal};
 
 /// Judges the calls of one worker, one at a time.
@@ -19,6 +20,8 @@ pub(super) struct Judge {
     evaluator: Evaluator,
     policy: Arc<LivingPolicy>,
     ids: EvaluationIds,
+    /// There if somebody wants records of evaluations.
+    pen: Option<Pen>,
     /// Replies with their prefixes. Cleared per call or batch, never shrunk.
     replies: Vec<u8>,
 }
@@ -26,7 +29,7 @@ pub(super) struct Judge {
 impl Judge {
     /// # Errors
     /// When the system has no randomness to give.
-    pub(super) fn new(settings: &Settings) -> io::Result<Self> {
+    pub(super) fn new(settings: &Settings, pen: Option<Pen>) -> io::Result<Self> {
         Ok(Self {
             evaluator: Evaluator::seeded(
                 settings.limits,
@@ -34,6 +37,7 @@ impl Judge {
             ),
             policy: Arc::clone(&settings.policy),
             ids: EvaluationIds::new(getrandom::u64().map_err(io::Error::other)?),
+            pen,
             replies: Vec::new(),
         })
     }
@@ -61,7 +65,10 @@ impl Judge {
         let evaluation = self.evaluator.evaluate(call, &policy, arrival);
         let id = self.ids.next_id();
         append_message(&mut self.replies, |reply| evaluation.encode(id, reply));
-        recorder.observe(&evaluation);
+        let caller = recorder.observe(&evaluation);
+        if let Some(pen) = &mut self.pen {
+            pen.offer(id, caller, &evaluation, None);
+        }
     }
 
     /// Adds the reply to a message that is not a call (spec: contract §3).

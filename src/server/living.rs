@@ -7,6 +7,7 @@ use arc_swap::{ArcSwap, Guard};
 use super::clock::Moment;
 use crate::document::Problems;
 use crate::policy::Policy;
+use crate::telemetry::GateNames;
 
 /// The policy that judges, and what became of the attempts to replace it.
 ///
@@ -15,6 +16,7 @@ use crate::policy::Policy;
 #[derive(Debug)]
 pub struct LivingPolicy {
     judging: ArcSwap<Policy>,
+    gate_names: Arc<GateNames>,
     standing: ArcSwap<Standing>,
 }
 
@@ -49,6 +51,7 @@ impl LivingPolicy {
     pub fn new(policy: Policy) -> Self {
         let policy = Arc::new(policy);
         Self {
+            gate_names: Arc::new(GateNames::new(&policy)),
             judging: ArcSwap::new(Arc::clone(&policy)),
             standing: ArcSwap::from_pointee(Standing {
                 policy,
@@ -64,6 +67,8 @@ impl LivingPolicy {
     /// Lets another policy judge all calls that are not yet being judged.
     pub fn replace(&self, policy: Policy) {
         let policy = Arc::new(policy);
+        // Before the first record of it.
+        self.gate_names.add(&policy);
         let predecessor = self.judging.swap(Arc::clone(&policy));
         let before = self.standing.load();
         self.standing.store(Arc::new(Standing {
@@ -90,6 +95,11 @@ impl LivingPolicy {
     /// The policy for one call.
     pub(super) fn load(&self) -> Guard<Arc<Policy>> {
         self.judging.load()
+    }
+
+    /// What its gates and those of its predecessors are called.
+    pub(super) const fn gate_names(&self) -> &Arc<GateNames> {
+        &self.gate_names
     }
 
     pub(super) fn standing(&self) -> Arc<Standing> {

@@ -41,6 +41,7 @@ mod unary;
 mod admin;
 mod drain;
 mod instruments;
+mod log_page;
 mod memory;
 mod overview;
 mod page;
@@ -81,6 +82,7 @@ use worker::{Blueprint, Ended, WorkerThread};
 
 use crate::config::Listen;
 use crate::metrics::{Metrics, Recorder};
+use crate::telemetry::{DecisionLog, Plan, Telemetry};
 
 /// A server with its listeners open, not yet serving.
 #[derive(Debug)]
@@ -128,8 +130,8 @@ impl Server {
     }
 
     /// Serves until `shutdown` completes, then drains (spec: contract §4): not ready, [`Settings::drain_delay`], stop
-    /// accepting, finish what is in flight within [`Settings::grace`], cut the rest. While it drains, SIGTERM or
-    /// SIGINT cuts at once.
+    /// accepting, finish what is in flight within [`Settings::grace`], cut the rest, flush telemetry. While it drains,
+    /// SIGTERM or SIGINT cuts at once.
     ///
     /// # Errors
     /// When the threads cannot be started, or one ends by itself.
@@ -159,9 +161,19 @@ impl Server {
         let settings = self.settings;
         let (metrics, mut recorders) =
             Metrics::new(settings.worker_count() + usize::from(settings.rest));
+        let (telemetry, pens) = Telemetry::start(Plan {
+            settings: &settings.telemetry,
+            writers: recorders.len(),
+            metrics: &metrics,
+            gate_names: settings.policy.gate_names(),
+            listeners: vec![DecisionLog::listener(Arc::clone(&settings.log))],
+        })
+        .map_err(io::Error::other)?;
+        let mut pens = pens.into_iter();
         let in_flight = Arc::new(InFlight::new(settings.max_in_flight));
         let rest = settings.rest.then(|| recorders.pop()).flatten();
-        let rest = rest.map(|recorder| Rest::new(&settings, recorder, &in_flight, readiness));
+        let rest =
+            rest.map(|recorder| Rest::new(&settings, recorder, pens.next(), &in_flight, readiness));
         let connections = Arc::new(Connections::new(recorders.len(), settings.max_connections));
         let routes = Arc::new(Routes::new(readiness.health()).map_err(io::Error::other)?);
 
@@ -170,6 +182,7 @@ impl Server {
             in_flight: Arc::clone(&in_flight),
             routes: Arc::clone(&routes),
             recorder,
+            pen: pens.next(),
         })?;
         let acceptors = acceptor::start(self.listeners, &connections, &senders)?;
         let instruments = Arc::new(Instruments {
@@ -177,6 +190,7 @@ impl Server {
             settings: Arc::clone(&settings),
             in_flight: Arc::clone(&in_flight),
             connections,
+            ledger: Arc::clone(telemetry.ledger()),
         });
         let overview = Rc::new(Overview::new(Arc::clone(&instruments)));
         let admin = Admin {
@@ -203,6 +217,7 @@ impl Server {
             in_flight,
             acceptors,
             workers,
+            telemetry: Some(telemetry),
             control,
         })
     }
@@ -211,7 +226,7 @@ impl Server {
 /// Starts a worker for each recorder. Returns the ends of all, and where to send each its connections.
 fn start_workers(
     recorders: Vec<Recorder>,
-    blueprint: impl Fn(Recorder) -> Blueprint,
+    mut blueprint: impl FnMut(Recorder) -> Blueprint,
 ) -> io::Result<(Workers, Vec<mpsc::Sender<Accepted>>)> {
     let mut workers = JoinSet::new();
     let mut senders = Vec::new();
@@ -243,6 +258,8 @@ struct Running {
     /// They hold the only senders of new connections: a worker drains when they are gone.
     acceptors: JoinSet<()>,
     workers: Workers,
+    /// None once it is flushed.
+    telemetry: Option<Telemetry>,
     /// Ends with the runtime: the admin pages are served, and the policy reloaded, to the last.
     #[expect(dead_code, reason = "held for its drop")]
     control: JoinSet<()>,
@@ -257,6 +274,9 @@ impl Running {
         readiness.close();
         self.acceptors.shutdown().await;
         let everyone = timeout(self.settings.grace + CUT_MARGIN, self.everyone()).await;
+        if let Some(telemetry) = self.telemetry.take() {
+            telemetry.flush().await;
+        }
         everyone.unwrap_or(Drained::Cut)
     }
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
+use serde_json::json;
 
 /// One answer, whole.
 pub(super) type Page = Response<Full<Bytes>>;
@@ -18,6 +19,13 @@ pub(super) fn page(status: StatusCode, content_type: &'static str, body: impl In
 
 pub(super) fn json(status: StatusCode, value: &serde_json::Value) -> Page {
     page(status, JSON, value.to_string())
+}
+
+pub(super) fn error(status: StatusCode, message: &str) -> Page {
+    json(
+        status,
+        &json!({ "error": message, "status": status.as_u16() }),
+    )
 }
 
 /// `page`, with the methods that would be answered.

@@ -33,6 +33,7 @@ use super::unary::RECEIVE_TIMEOUT;
 use crate::evaluate::Call;
 use crate::metrics::{Recorder, RpcMethod};
 use crate::reply_json::ReplyReader;
+use crate::telemetry::Pen;
 use crate::wire::WireError;
 
 /// Answers calls, one after another.
@@ -55,11 +56,12 @@ impl Rest {
     pub(super) fn new(
         settings: &Settings,
         recorder: Recorder,
+        pen: Option<Pen>,
         in_flight: &Arc<InFlight>,
         readiness: &Arc<Readiness>,
     ) -> io::Result<Self> {
         Ok(Self {
-            judge: RefCell::new(Judge::new(settings)?),
+            judge: RefCell::new(Judge::new(settings, pen)?),
             recorder,
             replies: ReplyReader::new().map_err(io::Error::other)?,
             in_flight: Arc::clone(in_flight),
@@ -136,7 +138,7 @@ fn is_json(content_type: &[u8]) -> bool {
 }
 
 /// The whole body, in memory that grows with what has arrived and not with what was announced.
-async fn receive(body: &mut Incoming, max: usize) -> Result<Bytes, Refusal> {
+pub(super) async fn receive(body: &mut Incoming, max: usize) -> Result<Bytes, Refusal> {
     let too_large = |bytes: u64| Refusal::TooLarge {
         announced: u32::try_from(bytes).unwrap_or(u32::MAX),
         max,
@@ -164,7 +166,7 @@ async fn receive(body: &mut Incoming, max: usize) -> Result<Bytes, Refusal> {
 
 /// Reads on for a moment what is not wanted. To close while bytes arrive resets the connection, and the caller might
 /// never see the answer.
-async fn discard(mut body: Incoming) {
+pub(super) async fn discard(mut body: Incoming) {
     let all = async { while let Some(Ok(_)) = body.frame().await {} };
     timeout(DISCARD_TIMEOUT, all).await.unwrap_or_default();
 }

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::living::LivingPolicy;
 use super::reload::PolicySource;
-use crate::config::{Config, Listen};
+use crate::config::{Config, Listen, Telemetry};
 use crate::limits::Limits;
+use crate::log::Logger;
 
 /// What the server must be told. Checked by whoever reads the configuration.
 #[derive(Clone, Debug)]
@@ -38,8 +39,12 @@ pub struct Settings {
     pub grace: Duration,
     /// The policy that judges, to be replaced under way.
     pub policy: Arc<LivingPolicy>,
+    /// Where records of evaluations go.
+    pub telemetry: Telemetry,
     /// Where the policy comes from, if it is to be read again: at SIGHUP, and when its files change.
     pub source: Option<PolicySource>,
+    /// The process's log, to be changed under way.
+    pub log: Arc<Logger>,
 }
 
 impl From<Config> for Settings {
@@ -57,7 +62,9 @@ impl From<Config> for Settings {
             drain_delay: config.drain_delay,
             grace: config.grace,
             policy: Arc::new(LivingPolicy::new(config.policy)),
+            telemetry: config.telemetry,
             source: None,
+            log: Arc::new(Logger::new(config.log)),
         }
     }
 }

@@ -21,6 +21,7 @@ use super::refusal::Refusal;
 use super::routes::Routes;
 use super::settings::Settings;
 use crate::metrics::Recorder;
+use crate::telemetry::Pen;
 
 /// What a worker is built from, on its own thread.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(super) struct Blueprint {
     pub(super) in_flight: Arc<InFlight>,
     pub(super) routes: Arc<Routes>,
     pub(super) recorder: Recorder,
+    /// There if somebody wants records of evaluations.
+    pub(super) pen: Option<Pen>,
 }
 
 /// A started worker. It drains when every sender is gone.
@@ -48,11 +51,11 @@ pub(super) struct Ended {
 /// Starts a worker, and waits until it can serve.
 ///
 /// Its queue has room for every connection that may be open, so a connection that was admitted always fits.
-pub(super) fn start(index: usize, blueprint: Blueprint) -> io::Result<WorkerThread> {
+pub(super) fn start(index: usize, mut blueprint: Blueprint) -> io::Result<WorkerThread> {
     let (sender, connections) = mpsc::channel(blueprint.settings.max_connections.max(1));
     let (announce_start, started) = std::sync::mpsc::sync_channel(1);
     let (announce_end, ended) = oneshot::channel();
-    let judge = Judge::new(&blueprint.settings)?;
+    let judge = Judge::new(&blueprint.settings, blueprint.pen.take())?;
     let name = format!("bidgate-worker-{index}");
     thread::Builder::new().name(name).spawn(move || {
         let runtime = match runtime() {

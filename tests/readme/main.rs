@@ -249,8 +249,9 @@ mod tests {
         let routes = source
             .lines()
             .filter_map(|line| line.trim().strip_prefix("\"/")?.split_once("\" => "));
-        let routes: Vec<_> = routes.map(|(route, _)| format!("/{route}")).collect();
-        assert_eq!(column("| page |", 0), routes);
+        let routes = routes.map(|(route, _)| format!("/{route}"));
+        let with_log: BTreeSet<_> = routes.chain(["/log".to_owned()]).collect();
+        assert_eq!(BTreeSet::from_iter(column("| page |", 0)), with_log);
     }
 
     #[tokio::test]
@@ -404,7 +405,7 @@ async fn judged(request: EvaluateRequest) -> EvaluateResponse {
         policy: Arc::new(LivingPolicy::new(
             Policy::from_yaml(PATIENT, "patient").unwrap(),
         )),
-        source: None,
+        ..Settings::from(Config::default())
     });
     let server = server.unwrap();
     let address = format!("http://{}", server.addresses()[0]);

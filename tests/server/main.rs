@@ -14,8 +14,10 @@ mod running;
 
 mod calls;
 mod connections;
+mod decisions;
 mod filtered;
 mod listeners;
+mod logs;
 mod metrics;
 mod overview;
 mod pages;

@@ -30,25 +30,7 @@ impl Process {
 
     /// Starts the process with further arguments.
     pub(crate) fn start_with(command: &str, args: &[&str]) -> Self {
-        let mut child = Command::new("sh")
-            .args(["-c", &format!("{command}; exec \"$0\" \"$@\"")])
-            .args([
-                env!("CARGO_BIN_EXE_bidgate"),
-                "serve",
-                "--log-format",
-                "json",
-            ])
-            .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
-            .args([
-                "--policy-timeout-ms",
-                "10000",
-                "--shutdown-drain-delay-ms",
-                "50",
-            ])
-            .args(args)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = spawn_after(command, args);
         let (sender, log) = channel();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         std::thread::spawn(move || {
@@ -86,11 +68,48 @@ impl Process {
         field_of(&self.log, message, field)
     }
 
+    /// The next line of the log.
+    pub(crate) fn line(&self) -> Value {
+        self.log.recv_timeout(PATIENCE).unwrap()
+    }
+
     /// How the drain ended, and the process.
     pub(crate) fn ended(mut self) -> (String, ExitStatus) {
         let drained = self.logged("drained", "drained");
         (drained, self.child.wait().unwrap())
     }
+}
+
+impl Drop for Process {
+    /// A test that fails leaves no process behind.
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// Ends a process that has not ended.
+pub(crate) fn end(child: &mut Child) {
+    drop(child.kill());
+    drop(child.wait());
+}
+
+/// The binary after a command of the shell. Its log is JSON, in a pipe.
+pub(crate) fn spawn_after(command: &str, args: &[&str]) -> Child {
+    Command::new("sh")
+        .args(["-c", &format!("{command}; exec \"$0\" \"$@\"")])
+        .args([env!("CARGO_BIN_EXE_bidgate"), "serve"])
+        .env("BIDGATE_LOG_FORMAT", "json")
+        .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+        .args([
+            "--policy-timeout-ms",
+            "10000",
+            "--shutdown-drain-delay-ms",
+            "50",
+        ])
+        .args(args)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 fn wait_until_ready(admin: SocketAddr) {
@@ -112,7 +131,10 @@ fn field_of(log: &Receiver<Value>, message: &str, field: &str) -> String {
             .recv_timeout(PATIENCE)
             .unwrap_or_else(|_| panic!("no {message}"));
         if entry["fields"]["message"] == message {
-            return entry["fields"][field].as_str().unwrap().to_owned();
+            let value = &entry["fields"][field];
+            return value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
         }
     }
 }

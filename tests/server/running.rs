@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use bidgate::config::Listen;
+use bidgate::config::{Config, Listen};
 use bidgate::limits::Limits;
 use bidgate::policy::Policy;
 use bidgate::proto::bid_gate_service_client::BidGateServiceClient;
@@ -130,7 +130,7 @@ pub(crate) fn settings() -> Settings {
         drain_delay: Duration::ZERO,
         grace: SHORT_GRACE,
         policy: Arc::new(LivingPolicy::new(Policy::default())),
-        source: None,
+        ..Settings::from(Config::default())
     }
 }
 

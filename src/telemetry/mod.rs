@@ -1,0 +1,225 @@
+//! Records of evaluations, on their way out of the process (spec: telemetry §1 to §4).
+//!
+//! # The boundary
+//!
+//! What is sent is what a [`record`] can hold: integers, members of closed sets, and the number of a caller, whose
+//! `agent_id` and `tool` are the only texts of a call that ever leave. There is no place for a byte of a payload.
+//!
+//! # The path
+//!
+//! ```text
+//!  worker     evaluate ─► reply ─► metrics: observe() ─► Pen::offer() ─► ring
+//!                                       │ exact counts                    │
+//!  thread                               ▼                                 ▼   every 20 ms
+//!  bidgate-                          batcher ◄── sampling ◄────────── gatherer ─► listeners
+//!  telemetry                            │ closed batches
+//!                                       ▼
+//!                                    delivery ─► sink: stdout, file, http (keys, sign)
+//! ```
+//!
+//! A worker writes one record into its own ring, or counts that the ring is full; it knows nothing of what comes after.
+//! When delivery has as many batches as may wait, no batch is closed, records stay where they are, and the rings fill:
+//! a collector that is dead or slow costs records, never a call.
+//!
+//! # The account
+//!
+//! At any time *offered = delivered + dropped, by reason, + in flight*: the [`ledger`]. What was evaluated is told
+//! exactly whatever becomes of the events, because it is counted elsewhere: in the cells of [`crate::metrics`], of which
+//! each batch tells the growth. A batch that is lost has told nothing; the next one tells its part.
+
+mod pen;
+mod record;
+mod ring;
+
+mod gather;
+mod names;
+mod seen;
+
+mod batch;
+mod batcher;
+mod json;
+
+mod delivery;
+mod keys;
+mod sign;
+mod sink;
+
+mod ledger;
+mod thread;
+
+mod decision_log;
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+pub use decision_log::DecisionLog;
+pub use ledger::Ledger;
+pub use names::GateNames;
+pub use pen::Pen;
+pub use record::TraceParent;
+pub use seen::{Hears, Listener, Seen, SeenGate};
+pub use sink::SinkError;
+
+use batcher::Batcher;
+use delivery::Delivery;
+use gather::{Batching, Gatherer, Sampling};
+use record::RECORD_WORDS;
+use ring::ring;
+use sink::Sink;
+use thread::Handle;
+
+use crate::config;
+use crate::metrics::Metrics;
+
+/// What telemetry is made of.
+#[derive(Debug)]
+pub struct Plan<'p> {
+    /// Where batches go, and when.
+    pub settings: &'p config::Telemetry,
+    /// Those who will record evaluations, each with a pen.
+    pub writers: usize,
+    /// Counts of all of them.
+    pub metrics: &'p Metrics,
+    /// Of the policy that judges, and of those that will.
+    pub gate_names: &'p Arc<GateNames>,
+    /// Others who want to know of evaluations.
+    pub listeners: Vec<Listener>,
+}
+
+/// Records on their way out.
+#[derive(Debug)]
+pub struct Telemetry {
+    ledger: Arc<Ledger>,
+    /// None when nobody wants to know.
+    thread: Option<Handle>,
+    flush_timeout: Duration,
+}
+
+impl Telemetry {
+    /// Starts what the plan asks for. Returns a pen for each writer; none when nobody wants records.
+    ///
+    /// # Errors
+    /// When the sink cannot be used, or the thread cannot be started.
+    pub fn start(plan: Plan<'_>) -> Result<(Self, Vec<Pen>), StartError> {
+        let settings = plan.settings;
+        let sink = Sink::open(&settings.sink).map_err(StartError::Sink)?;
+        let heard = plan.listeners.iter().map(|listener| listener.hears).max();
+        let Some(hears) = sink.as_ref().map(|_| Hears::All).or(heard) else {
+            return Ok((Self::idle(settings), Vec::new()));
+        };
+        let (mut pens, mut shared, mut consumers) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..plan.writers {
+            let (producer, consumer) = ring(settings.ring_records, RECORD_WORDS);
+            shared.push(Arc::clone(producer.ring()));
+            pens.push(Pen::new(producer, hears));
+            consumers.push(consumer);
+        }
+        let ledger = Arc::new(match &sink {
+            Some(sink) => Ledger::new(sink.name(), shared),
+            // What listeners are told of is nobody's to deliver.
+            None => Ledger::new(NO_SINK, Vec::new()),
+        });
+        let batching = match &sink {
+            Some(_) => Some(batching(settings, &ledger)?),
+            None => None,
+        };
+        let gatherer = Gatherer::new(
+            consumers,
+            plan.listeners,
+            plan.metrics.clone(),
+            Arc::clone(plan.gate_names),
+            batching,
+        );
+        let rules = |sink: &Sink| delivery::Rules {
+            concurrent: sink.concurrent(),
+            pending_max: settings.max_pending_batches,
+            retries: settings.retries,
+            retry_delay: settings.retry_delay,
+        };
+        let delivering = sink.map(|sink| {
+            let rules = rules(&sink);
+            move || Delivery::new(sink, rules)
+        });
+        let thread = thread::start(gatherer, Arc::clone(&ledger), delivering);
+        let telemetry = Self {
+            ledger,
+            thread: Some(thread.map_err(StartError::Thread)?),
+            flush_timeout: settings.flush_timeout,
+        };
+        Ok((telemetry, pens))
+    }
+
+    fn idle(settings: &config::Telemetry) -> Self {
+        Self {
+            ledger: Arc::new(Ledger::new(NO_SINK, Vec::new())),
+            thread: None,
+            flush_timeout: settings.flush_timeout,
+        }
+    }
+
+    /// The account of events.
+    #[must_use]
+    pub const fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// Delivers what is left, within the time that the configuration gives, and says in the log what was not. To be
+    /// called when all writers have ended.
+    pub async fn flush(self) {
+        if let Some(thread) = self.thread {
+            thread.flush(self.flush_timeout).await;
+        }
+    }
+}
+
+const NO_SINK: &str = "none";
+
+fn batching(settings: &config::Telemetry, ledger: &Arc<Ledger>) -> Result<Batching, StartError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| StartError::Thread(io::Error::other(error)))?;
+    let rules = batcher::Rules {
+        sender: sender(settings),
+        boot_id: uuid::Builder::from_random_bytes(random).into_uuid(),
+        max_events: settings.max_events as u64,
+        max_age: settings.max_age,
+    };
+    let sampling = Sampling {
+        rate: settings.sample_rate,
+    };
+    let batcher = Batcher::new(rules, Instant::now());
+    Ok(Batching::new(batcher, Arc::clone(ledger), sampling))
+}
+
+/// The name of the host, unless the configuration has another one.
+fn sender(settings: &config::Telemetry) -> String {
+    if settings.sender.is_empty() {
+        let system = rustix::system::uname();
+        system.nodename().to_string_lossy().into_owned()
+    } else {
+        settings.sender.clone()
+    }
+}
+
+/// Why there is no telemetry.
+#[derive(Debug)]
+pub enum StartError {
+    /// The sink cannot be used.
+    Sink(SinkError),
+    /// The thread cannot be started.
+    Thread(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sink(error) => error.fmt(f),
+            Self::Thread(error) => write!(f, "cannot start the thread of telemetry: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}

@@ -1,0 +1,37 @@
+//! Why a sink cannot be used, told when the process starts.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a sink cannot be used.
+#[derive(Debug)]
+pub enum SinkError {
+    /// Standard output is closed.
+    Stdout(io::Error),
+    /// The file cannot be written.
+    File(PathBuf, io::Error),
+    /// Nothing can be posted.
+    Http(Box<dyn Error + Send + Sync>),
+}
+
+impl fmt::Display for SinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout(error) => {
+                write!(
+                    f,
+                    "telemetry.sink: cannot write to standard output: {error}"
+                )
+            }
+            Self::File(path, error) => {
+                let path = path.display();
+                write!(f, "telemetry.file: cannot write to {path}: {error}")
+            }
+            Self::Http(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for SinkError {}

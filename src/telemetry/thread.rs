@@ -1,0 +1,240 @@
+//! The thread `bidgate-telemetry`: gathers, delivers and, at the end, flushes.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{io, thread};
+
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::batch::{Drops, Outcome, Settled};
+use super::batcher::Moment;
+use super::delivery::Delivery;
+use super::gather::Gatherer;
+use super::ledger::Ledger;
+use super::sink::Sink;
+
+/// The thread, seen from the others.
+#[derive(Debug)]
+pub(super) struct Handle {
+    /// Tells the thread to end, and when at the latest.
+    stop: oneshot::Sender<Instant>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Handle {
+    /// Delivers what is left until `timeout` is over.
+    pub(super) async fn flush(self, timeout: Duration) {
+        if self.stop.send(Instant::now() + timeout).is_ok() {
+            self.ended.await.unwrap_or_default();
+        }
+    }
+}
+
+/// Starts the thread. `delivering` makes the delivery, on the thread's runtime.
+pub(super) fn start(
+    gatherer: Gatherer,
+    ledger: Arc<Ledger>,
+    delivering: Option<impl FnOnce() -> Delivery<Sink> + Send + 'static>,
+) -> io::Result<Handle> {
+    let (stop, stopped) = oneshot::channel();
+    let (announce_end, ended) = oneshot::channel();
+    let (announce_start, started) = std::sync::mpsc::sync_channel(1);
+    thread::Builder::new()
+        .name("bidgate-telemetry".to_owned())
+        .spawn(move || {
+            let runtime = match runtime() {
+                Ok(runtime) => runtime,
+                Err(error) => return announce_start.send(Err(error)).unwrap_or_default(),
+            };
+            announce_start.send(Ok(())).unwrap_or_default();
+            runtime.block_on(async {
+                let delivery = delivering.map(|delivering| delivering());
+                let thread = Thread {
+                    gatherer,
+                    ledger,
+                    delivery,
+                    losses: Losses::default(),
+                };
+                thread.run(stopped).await;
+            });
+            drop(runtime);
+            announce_end.send(()).unwrap_or_default();
+        })?;
+    started.recv().map_err(io::Error::other)??;
+    Ok(Handle { stop, ended })
+}
+
+fn runtime() -> io::Result<LocalRuntime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default())
+}
+
+/// What the thread works with.
+#[derive(Debug)]
+struct Thread {
+    gatherer: Gatherer,
+    ledger: Arc<Ledger>,
+    delivery: Option<Delivery<Sink>>,
+    losses: Losses,
+}
+
+impl Thread {
+    async fn run(mut self, mut stopped: oneshot::Receiver<Instant>) {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let deadline = loop {
+            tokio::select! {
+                _ = ticks.tick() => self.gather(Moment::now()),
+                settled = settled(&mut self.delivery) => self.settle(&settled),
+                deadline = &mut stopped => break deadline,
+            }
+        };
+        // Without a word the server is gone, and there is nobody to wait for what is left.
+        self.flush(deadline.unwrap_or_else(|_| Instant::now()))
+            .await;
+    }
+
+    fn gather(&mut self, now: Moment) {
+        let room = self.delivery.as_ref().map_or(0, Delivery::room);
+        for batch in self.gatherer.gather(room, now) {
+            if let Some(delivery) = &mut self.delivery {
+                delivery.push(batch);
+            }
+        }
+        self.note();
+        self.losses.tell(self.ledger.dropped(), now.clock);
+    }
+
+    fn settle(&mut self, settled: &Settled) {
+        self.gatherer.settle(settled);
+        self.note();
+    }
+
+    fn note(&self) {
+        if let Some(delivery) = &self.delivery {
+            self.ledger.note(delivery.pending(), delivery.retries());
+        }
+    }
+
+    /// The workers have ended: what they have recorded is all there is. It is closed once; what gets lost from here on
+    /// is told in the log.
+    async fn flush(mut self, deadline: Instant) {
+        let mut closed = false;
+        loop {
+            if !closed {
+                self.gather(Moment::now());
+                closed = self.close();
+            }
+            if closed
+                && self
+                    .delivery
+                    .as_ref()
+                    .is_none_or(|delivery| delivery.pending() == 0)
+            {
+                break;
+            }
+            tokio::select! {
+                settled = settled(&mut self.delivery) => self.settle(&settled),
+                () = sleep_until(deadline) => break,
+            }
+        }
+        self.give_up();
+    }
+
+    /// Closes the last batch. False while there is no room for it.
+    fn close(&mut self) -> bool {
+        let Some(delivery) = &mut self.delivery else {
+            return true;
+        };
+        if !delivery.has_room() {
+            return false;
+        }
+        if let Some(batch) = self.gatherer.close_early(Moment::now()) {
+            delivery.push(batch);
+        }
+        true
+    }
+
+    fn give_up(mut self) {
+        let Some(delivery) = self.delivery.take() else {
+            return;
+        };
+        let retries = delivery.retries();
+        for settled in delivery.abandon() {
+            self.gatherer.settle(&settled);
+        }
+        self.ledger
+            .settle(self.gatherer.unsent(), Outcome::Shutdown);
+        self.ledger.note(0, retries);
+        let account = self.ledger.gauges();
+        let not_sent = account.dropped.shutdown;
+        if not_sent == 0 {
+            tracing::info!(account.offered, account.delivered, "telemetry flushed");
+        } else {
+            tracing::warn!(
+                account.offered,
+                account.delivered,
+                not_sent,
+                "telemetry not flushed in time"
+            );
+        }
+    }
+}
+
+/// Waits for a batch to be settled; for ever without a sink.
+async fn settled(delivery: &mut Option<Delivery<Sink>>) -> Settled {
+    match delivery {
+        Some(delivery) => delivery.settled().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Between two looks at the rings: at 4096 records a worker, for two hundred thousand evaluations a second.
+const TICK: Duration = Duration::from_millis(20);
+
+impl Moment {
+    #[expect(clippy::disallowed_methods, reason = "the edge is where time is read")]
+    fn now() -> Self {
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            clock: Instant::now(),
+            unix_us: u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// Says in the log, every now and then, what was dropped and ought not to be.
+#[derive(Debug, Default)]
+struct Losses {
+    told: Drops,
+    at: Option<Instant>,
+}
+
+impl Losses {
+    fn tell(&mut self, dropped: Drops, now: Instant) {
+        let new = dropped.without(&self.told);
+        let lost = new.ring_full + new.retry_exhausted + new.rejected;
+        if lost == 0
+            || self
+                .at
+                .is_some_and(|at| now.duration_since(at) < LOSSES_EVERY)
+        {
+            return;
+        }
+        tracing::warn!(
+            new.ring_full,
+            new.retry_exhausted,
+            new.rejected,
+            "telemetry dropped events"
+        );
+        self.told = dropped;
+        self.at = Some(now);
+    }
+}
+
+const LOSSES_EVERY: Duration = Duration::from_secs(10);

@@ -1,0 +1,256 @@
+//! The binary in a process of its own, with a sink.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::calls::Client;
+
+pub(crate) struct Sidecar {
+    child: Child,
+    log: Receiver<Value>,
+    stdout: Option<ChildStdout>,
+    /// What reads it.
+    reader: Option<JoinHandle<String>>,
+    grpc: SocketAddr,
+    pub(crate) admin: SocketAddr,
+}
+
+/// A process that has ended.
+pub(crate) struct Ended {
+    /// Its standard output, if somebody read it.
+    pub(crate) stdout: String,
+    pub(crate) status: ExitStatus,
+    /// What it said of its telemetry when it flushed it.
+    pub(crate) flushed: Value,
+}
+
+/// The command, before it is started.
+pub(crate) fn serve(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bidgate"));
+    command
+        .args([
+            "serve",
+            "--log-format",
+            "json",
+            "--policy-timeout-ms",
+            "10000",
+        ])
+        .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+        // Callers of the thread that waits for the end keep their connections open.
+        .args(["--shutdown-drain-delay-ms=0", "--shutdown-grace-ms=100"])
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+impl Sidecar {
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let mut sidecar = Self::start_unread(args);
+        sidecar.read();
+        sidecar
+    }
+
+    /// Starts it with nobody who reads its standard output.
+    pub(crate) fn start_unread(args: &[&str]) -> Self {
+        let mut child = serve(args).spawn().unwrap();
+        let (sender, log) = channel();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        std::thread::spawn(move || {
+            for line in lines {
+                let entry = serde_json::from_str(&line.unwrap()).unwrap_or_default();
+                sender.send(entry).unwrap_or_default();
+            }
+        });
+        let address = |message| {
+            said(&log, message)["address"]
+                .as_str()
+                .unwrap()
+                .parse()
+                .unwrap()
+        };
+        let grpc = address("serving gRPC");
+        let admin = address("serving admin HTTP");
+        Self {
+            stdout: child.stdout.take(),
+            reader: None,
+            child,
+            log,
+            grpc,
+            admin,
+        }
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        let address = format!("http://{}", self.grpc);
+        for _ in 0..100 {
+            if let Ok(client) = Client::connect(address.clone()).await {
+                return client;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("nobody answers at {address}");
+    }
+
+    /// The fields of the next line of the log with this message.
+    pub(crate) fn said(&self, message: &str) -> Value {
+        said(&self.log, message)
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Begins to read its standard output.
+    pub(crate) fn read(&mut self) {
+        let mut pipe = self.stdout.take().unwrap();
+        self.reader = Some(std::thread::spawn(move || {
+            let mut lines = String::new();
+            pipe.read_to_string(&mut lines).unwrap();
+            lines
+        }));
+    }
+
+    /// Closes its standard output.
+    pub(crate) fn close(&mut self) {
+        drop(self.stdout.take());
+    }
+
+    /// Ends the process.
+    pub(crate) fn end(mut self) -> Ended {
+        self.signal("-TERM");
+        let mut flushed = Value::Null;
+        while let Ok(line) = self.log.recv_timeout(PATIENCE) {
+            let fields = line["fields"].clone();
+            match fields["message"].as_str() {
+                Some("telemetry flushed" | "telemetry not flushed in time") => flushed = fields,
+                Some("drained") => break,
+                _ => {}
+            }
+        }
+        let reader = self.reader.take();
+        Ended {
+            status: self.child.wait().unwrap(),
+            stdout: reader
+                .map(|reader| reader.join().unwrap())
+                .unwrap_or_default(),
+            flushed,
+        }
+    }
+
+    /// The numbers of `/metrics` below `bidgate_telemetry_`.
+    pub(crate) fn account(&self) -> Account {
+        let page = get(self.admin, "/metrics");
+        let number = |name: &str| -> u64 {
+            let sample = format!("bidgate_telemetry_{name} ");
+            let line = page.lines().find_map(|line| line.strip_prefix(&sample));
+            line.unwrap_or_else(|| panic!("no {name} in\n{page}"))
+                .parse()
+                .unwrap()
+        };
+        let dropped =
+            |reason: &str| number(&format!("events_dropped_total{{reason=\"{reason}\"}}"));
+        let account = Account {
+            offered: number("events_offered_total"),
+            delivered: number("events_delivered_total"),
+            ring_full: dropped("ring_full"),
+            sampled_out: dropped("sampled_out"),
+            otherwise: ["retry_exhausted", "rejected", "shutdown"]
+                .map(dropped)
+                .iter()
+                .sum(),
+            in_flight: number("events_in_flight"),
+            batches_pending: number("batches_pending"),
+        };
+        let Account {
+            offered,
+            delivered,
+            ring_full,
+            sampled_out,
+            otherwise,
+            in_flight,
+            ..
+        } = account;
+        assert_eq!(
+            offered,
+            delivered + ring_full + sampled_out + otherwise + in_flight,
+            "{page}"
+        );
+        account
+    }
+
+    /// Waits until the account is as it should be.
+    pub(crate) fn wait_until(&self, holds: impl Fn(&Account) -> bool) -> Account {
+        for _ in 0..500 {
+            let account = self.account();
+            if holds(&account) {
+                return account;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("it does not come to that: {:?}", self.account());
+    }
+}
+
+impl Drop for Sidecar {
+    fn drop(&mut self) {
+        self.child.kill().unwrap_or_default();
+    }
+}
+
+/// One scrape, of which the identity holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Account {
+    pub(crate) offered: u64,
+    pub(crate) delivered: u64,
+    pub(crate) ring_full: u64,
+    pub(crate) sampled_out: u64,
+    pub(crate) otherwise: u64,
+    pub(crate) in_flight: u64,
+    pub(crate) batches_pending: u64,
+}
+
+pub(crate) fn get(admin: SocketAddr, path: &str) -> String {
+    request(
+        admin,
+        &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"),
+    )
+}
+
+/// The body of the answer to a request.
+pub(crate) fn request(admin: SocketAddr, text: &str) -> String {
+    let mut stream = TcpStream::connect(admin).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    let (_, body) = response.split_once("\r\n\r\n").unwrap();
+    body.to_owned()
+}
+
+fn said(log: &Receiver<Value>, message: &str) -> Value {
+    loop {
+        let line = log
+            .recv_timeout(PATIENCE)
+            .unwrap_or_else(|_| panic!("no {message}"));
+        if line["fields"]["message"] == message {
+            return line["fields"].clone();
+        }
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(20);
