@@ -1,5 +1,5 @@
-//! The admin pages: the overview, health, metrics, the policy and the log, over HTTP/1.1 on the control thread; and
-//! calls, if configured.
+//! The admin pages: the overview, health, metrics, the policy and the log, over HTTP/1.1 on the control thread; and calls, if
+//! configured.
 //!
 //! One request a connection, a fixed number of connections, and a deadline for each: a caller that
 //! dawdles costs a place for some seconds and no more.

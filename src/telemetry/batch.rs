@@ -9,7 +9,7 @@ pub(super) use crate::metrics::DroppedEvents as Drops;
 /// A batch, ready to be delivered.
 #[derive(Clone, Debug)]
 pub(super) struct Batch {
-    /// `batch_id`, a UUIDv7: the same at each attempt.
+    /// `batch_id`, a UUID of version 7: the same at each attempt.
     pub(super) id: Uuid,
     /// `seq`: from 1, gap-free until the process ends.
     pub(super) seq: u64,

@@ -29,18 +29,18 @@ pub struct Ledger {
 
 impl Ledger {
     /// A ledger of the events in `rings`, all of which are for the sink.
-    pub(super) const fn new(sink: &'static str, rings: Vec<Arc<Ring>>) -> Self {
+    pub(super) fn new(sink: &'static str, rings: Vec<Arc<Ring>>) -> Self {
         Self {
             sink,
             rings,
-            delivered: Entry::ZERO,
-            sampled_out: Entry::ZERO,
-            retry_exhausted: Entry::ZERO,
-            rejected: Entry::ZERO,
-            shutdown: Entry::ZERO,
-            batches_pending: Entry::ZERO,
-            batches_delivered: Entry::ZERO,
-            retries: Entry::ZERO,
+            delivered: Entry::default(),
+            sampled_out: Entry::default(),
+            retry_exhausted: Entry::default(),
+            rejected: Entry::default(),
+            shutdown: Entry::default(),
+            batches_pending: Entry::default(),
+            batches_delivered: Entry::default(),
+            retries: Entry::default(),
         }
     }
 
@@ -107,8 +107,6 @@ impl Ledger {
 struct Entry(AtomicU64);
 
 impl Entry {
-    const ZERO: Self = Self(AtomicU64::new(0));
-
     /// INVARIANT (single writer): the telemetry thread alone. What it knew when it wrote, the reader knows too.
     fn set(&self, value: u64) {
         self.0.store(value, Ordering::Release);

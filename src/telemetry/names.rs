@@ -12,8 +12,12 @@ use crate::policy::{GateSlot, Policy};
 #[derive(Debug)]
 pub struct GateNames {
     built_in: Box<[&'static str]>,
-    recent: ArcSwap<Vec<OwnGates>>,
+    recent: ArcSwap<Recent>,
 }
+
+/// The latest first.
+#[derive(Debug)]
+struct Recent(Vec<OwnGates>);
 
 /// The own gates of one policy.
 #[derive(Clone, Debug)]
@@ -29,23 +33,23 @@ impl GateNames {
     pub fn new(policy: &Policy) -> Self {
         Self {
             built_in: Policy::known_gates().collect(),
-            recent: ArcSwap::from_pointee(vec![OwnGates::of(policy)]),
+            recent: ArcSwap::from_pointee(Recent(vec![OwnGates::of(policy)])),
         }
     }
 
     /// Adds the names of a policy that is about to judge. The policies before it are remembered for a while, because
     /// records of theirs may be on their way.
     pub fn add(&self, policy: &Policy) {
-        let mut recent = Vec::clone(&self.recent.load());
+        let mut recent = self.recent.load().0.clone();
         recent.retain(|own| own.policy != policy.digest());
         recent.truncate(POLICIES - 1);
         recent.insert(0, OwnGates::of(policy));
-        self.recent.store(Arc::new(recent));
+        self.recent.store(Arc::new(Recent(recent)));
     }
 
     /// The digest of the policy that was added last.
     pub(super) fn latest(&self) -> u64 {
-        self.recent.load().first().map_or(0, |own| own.policy)
+        self.recent.load().0.first().map_or(0, |own| own.policy)
     }
 
     /// The names as they are now: enough for every record that is there by now.
@@ -77,7 +81,7 @@ impl OwnGates {
 #[derive(Debug)]
 pub(super) struct NamesNow<'n> {
     built_in: &'n [&'static str],
-    recent: Guard<Arc<Vec<OwnGates>>>,
+    recent: Guard<Arc<Recent>>,
 }
 
 impl NamesNow<'_> {
@@ -93,7 +97,7 @@ impl NamesNow<'_> {
     }
 
     fn own(&self, policy: u64, position: usize) -> Option<&str> {
-        let own = self.recent.iter().find(|own| own.policy == policy)?;
+        let own = self.recent.0.iter().find(|own| own.policy == policy)?;
         own.names.get(position).map(|name| &**name)
     }
 }

@@ -230,7 +230,11 @@ impl Sampling {
 }
 
 /// A number from 0 to below 1, by the finishing steps of `SplitMix64`: ids of one worker are in sequence.
-#[expect(clippy::cast_precision_loss, reason = "53 bits are exact")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "both halves are wanted; 53 bits are exact"
+)]
 const fn fraction(EvaluationId(id): EvaluationId) -> f64 {
     let [low, high] = [id as u64, (id >> 64) as u64];
     let mut mixed = low ^ high;
@@ -241,4 +245,9 @@ const fn fraction(EvaluationId(id): EvaluationId) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::result_large_err,
+    reason = "time begins somewhere; the size of proptest's error is not ours"
+)]
 mod tests;

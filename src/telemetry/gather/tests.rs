@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use proptest::prelude::{Just, Strategy, prop, prop_oneof, proptest};
+use proptest::prelude::{Just, ProptestConfig, Strategy, prop, prop_oneof, proptest};
 use serde_json::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -71,6 +71,8 @@ const KINDS: [(&str, &str, &str); 4] = [
 ];
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn every_evaluation_is_accounted_for_at_each_step(
         steps in prop::collection::vec(step(), 0..120),

@@ -11,7 +11,7 @@ pub enum SinkError {
     /// Standard output is closed.
     Stdout(io::Error),
     /// The file cannot be written.
-    File(PathBuf, io::Error),
+    File(Box<(PathBuf, io::Error)>),
     /// Nothing can be posted.
     Http(Box<dyn Error + Send + Sync>),
 }
@@ -25,7 +25,8 @@ impl fmt::Display for SinkError {
                     "telemetry.sink: cannot write to standard output: {error}"
                 )
             }
-            Self::File(path, error) => {
+            Self::File(file) => {
+                let (path, error) = &**file;
                 let path = path.display();
                 write!(f, "telemetry.file: cannot write to {path}: {error}")
             }

@@ -38,7 +38,7 @@ impl Sink {
                 .map_err(SinkError::Stdout),
             config::Sink::File(file) => Lines::to_file(file)
                 .map(Self::File)
-                .map_err(|error| SinkError::File(file.path.clone(), error)),
+                .map_err(|error| SinkError::File(Box::new((file.path.clone(), error)))),
             config::Sink::Http(http) => HttpSink::open(http, &|name| std::env::var_os(name))
                 .map(|sink| Self::Http(Box::new(sink)))
                 .map_err(|error| SinkError::Http(Box::new(error))),
