@@ -188,8 +188,14 @@ mod tests {
         let told = recent.to_json(&reading(3));
         assert_eq!(told["judged"], 2);
         let failures = told["failures"].as_array().unwrap();
-        let failures = failures.iter().map(|failure| (&failure["status"], &failure["reason"], &failure["count"]));
-        let expected = [("timed_out", "", 4), ("failed", "rare", 2), ("failed", "often", 20)];
+        let failures = failures
+            .iter()
+            .map(|failure| (&failure["status"], &failure["reason"], &failure["count"]));
+        let expected = [
+            ("timed_out", "", 4),
+            ("failed", "rare", 2),
+            ("failed", "often", 20),
+        ];
         for (failure, (status, reason, count)) in failures.zip(expected) {
             assert_eq!(failure, (&json!(status), &json!(reason), &json!(count)));
         }
@@ -197,7 +203,10 @@ mod tests {
         let [caller] = told["callers"].as_array().unwrap().as_slice() else {
             panic!("{told:#}");
         };
-        assert_eq!((&caller["agent_id"], &caller["verdicts"]["fail"]), (&json!("loud"), &json!(2)));
+        assert_eq!(
+            (&caller["agent_id"], &caller["verdicts"]["fail"]),
+            (&json!("loud"), &json!(2))
+        );
     }
 
     #[test]
@@ -208,15 +217,23 @@ mod tests {
             recent.add(&reading(number));
         }
         assert_eq!(recent.marks.len(), MARKS);
-        let judged = recent.to_json(&reading(intervals))["judged"].as_u64().unwrap();
+        let judged = recent.to_json(&reading(intervals))["judged"]
+            .as_u64()
+            .unwrap();
         assert!((270..=300).contains(&judged), "{judged} intervals");
     }
 
     #[test]
     fn those_left_out_are_counted() {
         let names: Vec<_> = (0..20).map(|number| number.to_string()).collect();
-        let labels: Vec<_> = names.iter().map(|name| ["a", "failed", name, "enforce"]).collect();
-        let outcomes: Vec<_> = labels.iter().map(|labels| (OUTCOMES, &labels[..], 1)).collect();
+        let labels: Vec<_> = names
+            .iter()
+            .map(|name| ["a", "failed", name, "enforce"])
+            .collect();
+        let outcomes: Vec<_> = labels
+            .iter()
+            .map(|labels| (OUTCOMES, &labels[..], 1))
+            .collect();
         let told = Recent::since(&reading(0)).to_json(&Reading::of_counters(&outcomes));
         assert_eq!(told["failures"].as_array().unwrap().len(), SHOWN);
         assert_eq!(told["failures_left_out"], 20 - SHOWN);
