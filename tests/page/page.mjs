@@ -38,6 +38,7 @@ async function main() {
     await step("a sidecar that nobody calls says so", () => nobodyCalls(visit));
     const load = new Load(sidecar);
     await step("numbers change, and are those of /metrics", () => numbersAreThoseOfMetrics(visit, sidecar));
+    await step("telemetry is told as it is", () => telemetryIsThatOfMetrics(visit, sidecar));
     await step("charts are drawn, and read under the pointer", () => chartsAreDrawn(visit));
     await step("what callers choose is shown as text", () => callersAreText(visit));
     await step("all of it is above the fold of a laptop", () => aboveTheFold(visit));
@@ -100,6 +101,16 @@ async function numbersAreThoseOfMetrics({ page }, sidecar) {
   }
   assert.ok(told.includes("impid_unknown impidMatch enforce"), told.join("\n"));
   assert.ok(told.some(row => row.endsWith(" warn")), told.join("\n"));
+}
+
+async function telemetryIsThatOfMetrics({ page }, sidecar) {
+  await waitForText(page, "#tile-telemetry .note", /^file; nothing lost$/);
+  await waitForText(page, "#tile-telemetry .value", /^100 % delivered$/);
+  await waitForText(page, "#telemetry-sink", /^to file$/);
+  const { offered, delivered, dropped, in_flight } = (await sidecar.stats()).telemetry;
+  assert.equal(offered, delivered + sum(Object.values(dropped)) + in_flight);
+  assert.ok(delivered > 0, `${delivered} of ${offered}`);
+  assert.deepEqual(await sidecar.metric("bidgate_telemetry_info"), { '{sink="file"}': 1 });
 }
 
 async function chartsAreDrawn({ page }) {
@@ -385,6 +396,7 @@ class Sidecar {
     this.arguments = [
       "serve", "--listen", `127.0.0.1:${port}`, "--admin", `127.0.0.1:${admin}`, "--rest", "true",
       "--policy-file", this.policy, "--shutdown-drain-delay-ms", "0", "--log-level", "off",
+      "--telemetry-sink", "file", "--telemetry-file", path.join(folder, "telemetry.ndjson"), "--telemetry-max-age-ms", "500",
     ];
     this.origin = `http://127.0.0.1:${admin}`;
   }

@@ -127,3 +127,51 @@ fn millis(duration: Duration) -> u64 {
 }
 
 const NS_PER_MS: u64 = 1_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(evaluations: u64) -> Reading {
+        let dropped = "bidgate_telemetry_events_dropped_total";
+        Reading::of_counters(&[
+            ("bidgate_evaluations_total", &["pass"], evaluations),
+            ("bidgate_evaluations_total", &["fail"], 7),
+            ("bidgate_shed_total", &[], 2 * evaluations),
+            ("bidgate_malformed_total", &["bid_request"], 9 * evaluations),
+            ("bidgate_malformed_total", &["message"], evaluations),
+            ("bidgate_too_large_total", &[], evaluations),
+            (dropped, &["sampled_out"], 9 * evaluations),
+            (dropped, &["ring_full"], 3 * evaluations),
+            ("process_cpu_seconds_total", &[], evaluations * NS_PER_MS),
+        ])
+    }
+
+    #[test]
+    fn a_point_is_what_happened_between_two_readings() {
+        let mut history = History::default();
+        history.add(&reading(10), &reading(11), Duration::from_millis(2001));
+        let told = history.to_json();
+        assert_eq!(told["elapsed_ms"], json!([2001]));
+        assert_eq!(told["verdicts"]["pass"], json!([1]));
+        assert_eq!(told["verdicts"]["fail"], json!([0]));
+        assert_eq!(told["shed"], json!([2]));
+        assert_eq!(told["turned_away"], json!([2]));
+        assert_eq!(told["lost"], json!([3]));
+        assert_eq!(told["cpu_ms"], json!([1]));
+        assert_eq!(told["rpc"]["p999_ns"], json!([null]));
+    }
+
+    #[test]
+    fn ten_minutes_are_kept_and_no_more() {
+        let mut history = History::default();
+        for number in 0..1000 {
+            history.add(&reading(0), &reading(number), INTERVAL);
+        }
+        let told = history.to_json();
+        let pass = told["verdicts"]["pass"].as_array().unwrap();
+        assert_eq!(pass.len(), POINTS);
+        assert_eq!(pass.last(), Some(&json!(999)));
+        assert_eq!(POINTS * 2, 600);
+    }
+}

@@ -88,6 +88,19 @@ impl Reading {
     }
 }
 
+#[cfg(test)]
+impl Reading {
+    /// Of counters: family, values of its labels, and how many.
+    pub(super) fn of_counters(counters: &[(&'static str, &[&str], u64)]) -> Self {
+        let taken = counters.iter().map(|(family, labels, count)| Taken {
+            family,
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+            amount: Amount::Count(*count),
+        });
+        Self(taken.collect())
+    }
+}
+
 impl Taken {
     /// The labels' values, if there are so many.
     pub(super) fn labels<const LABELS: usize>(&self) -> Option<[&str; LABELS]> {

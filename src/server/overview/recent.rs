@@ -161,3 +161,81 @@ fn first<T>(mut counted: Vec<(u64, T)>, show: impl Fn(u64, T) -> Value) -> (Vec<
 /// As many as a page shows at a glance.
 const SHOWN: usize = 9;
 const MARKS: usize = POINTS / MARK_EVERY;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUTCOMES: &str = "bidgate_gate_outcomes_total";
+
+    fn reading(count: u64) -> Reading {
+        let callers = "bidgate_agent_evaluations_total";
+        Reading::of_counters(&[
+            ("bidgate_evaluations_total", &["pass"], count),
+            (OUTCOMES, &["a", "failed", "often", "warn"], 10 * count),
+            (OUTCOMES, &["a", "failed", "rare", "enforce"], count),
+            (OUTCOMES, &["a", "timed_out", "", "enforce"], 2 * count),
+            (OUTCOMES, &["a", "passed", "", "enforce"], 90 * count),
+            (OUTCOMES, &["a", "failed", "never", "enforce"], 0),
+            (callers, &["quiet", "x", "pass"], 5),
+            (callers, &["loud", "x", "fail"], count),
+        ])
+    }
+
+    #[test]
+    fn what_costs_bids_comes_before_what_only_warns() {
+        let recent = Recent::since(&reading(1));
+        let told = recent.to_json(&reading(3));
+        assert_eq!(told["judged"], 2);
+        let failures = told["failures"].as_array().unwrap();
+        let failures = failures
+            .iter()
+            .map(|failure| (&failure["status"], &failure["reason"], &failure["count"]));
+        let expected = [
+            ("timed_out", "", 4),
+            ("failed", "rare", 2),
+            ("failed", "often", 20),
+        ];
+        for (failure, (status, reason, count)) in failures.zip(expected) {
+            assert_eq!(failure, (&json!(status), &json!(reason), &json!(count)));
+        }
+        assert_eq!(told["failures"].as_array().unwrap().len(), 3);
+        let [caller] = told["callers"].as_array().unwrap().as_slice() else {
+            panic!("{told:#}");
+        };
+        assert_eq!(
+            (&caller["agent_id"], &caller["verdicts"]["fail"]),
+            (&json!("loud"), &json!(2))
+        );
+    }
+
+    #[test]
+    fn what_happened_more_than_ten_minutes_ago_does_not_count() {
+        let mut recent = Recent::since(&reading(0));
+        let intervals: u64 = 1000;
+        for number in 1..=intervals {
+            recent.add(&reading(number));
+        }
+        assert_eq!(recent.marks.len(), MARKS);
+        let judged = recent.to_json(&reading(intervals))["judged"]
+            .as_u64()
+            .unwrap();
+        assert!((270..=300).contains(&judged), "{judged} intervals");
+    }
+
+    #[test]
+    fn those_left_out_are_counted() {
+        let names: Vec<_> = (0..20).map(|number| number.to_string()).collect();
+        let labels: Vec<_> = names
+            .iter()
+            .map(|name| ["a", "failed", name, "enforce"])
+            .collect();
+        let outcomes: Vec<_> = labels
+            .iter()
+            .map(|labels| (OUTCOMES, &labels[..], 1))
+            .collect();
+        let told = Recent::since(&reading(0)).to_json(&Reading::of_counters(&outcomes));
+        assert_eq!(told["failures"].as_array().unwrap().len(), SHOWN);
+        assert_eq!(told["failures_left_out"], 20 - SHOWN);
+    }
+}
