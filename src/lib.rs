@@ -42,6 +42,8 @@
 //! | [`config`] | the process's own settings: file, flags, environment |
 //! | [`log`] | lines on standard error, bounded and without waiting for them |
 //! | [`metrics`] | counters of each worker, merged when scraped |
+//! | `tls` | whom certificates are checked against |
+//! | [`otlp`] | metrics and traces for an OpenTelemetry receiver |
 //! | [`reply_json`] | replies as proto JSON, for those who read them as text |
 //! | [`server`] | gRPC and admin HTTP, threads, the policy swapped under way, shutdown |
 //! | [`cli`] | the commands |
@@ -90,7 +92,11 @@ pub mod log;
 
 pub mod metrics;
 
+mod tls;
+
 pub mod telemetry;
+
+pub mod otlp;
 
 pub mod server;
 

@@ -29,10 +29,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("log",      &["config"]),
     ("proto",    &[]),
     ("reply_json", &["proto"]),
-    ("telemetry", &["limits", "callers", "verdict", "policy", "evaluate", "wire", "metrics", "config", "log"]),
+    ("tls",      &[]),
+    ("telemetry", &["limits", "callers", "verdict", "policy", "evaluate", "wire", "metrics", "config", "log", "tls"]),
+    ("otlp",     &["document", "verdict", "wire", "metrics", "tls", "telemetry"]),
     // The edges. The command line starts the server, and reads files instead of messages.
-    ("server",   &["limits", "document", "verdict", "policy", "evaluate", "wire", "metrics", "config", "log", "proto", "reply_json", "telemetry"]),
-    ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "proto", "reply_json", "server"]),
+    ("server",   &["limits", "document", "verdict", "policy", "evaluate", "wire", "metrics", "config", "log", "proto", "reply_json", "telemetry", "otlp"]),
+    ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "proto", "reply_json", "otlp", "server"]),
 ];
 
 /// Crates that touch sockets, threads, logs or the time; the engine does without.

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::error::CliError;
 use super::{Outcome, complain};
 use crate::config::{self, Config, ConfigSource, Loaded, ServeArgs};
+use crate::otlp;
 use crate::policy::Policy;
 use crate::server::{Drained, LivingPolicy, PolicySource, Server, Settings};
 use crate::server::{forbid_core_dumps, signals};
@@ -28,6 +29,7 @@ pub fn run(args: &ServeArgs) -> Result<Outcome, CliError> {
         let written = write!(io::stdout(), "{}", config.to_yaml());
         return written.map(|()| Outcome::Yes).map_err(CliError::Write);
     }
+    let otlp = otlp::Settings::from_environment(std::env::vars_os()).map_err(CliError::Config)?;
     let policy_version = config.policy.version().to_owned();
     let source = PolicySource {
         config: source,
@@ -35,6 +37,7 @@ pub fn run(args: &ServeArgs) -> Result<Outcome, CliError> {
         effective: config.effective().clone(),
     };
     let settings = Settings {
+        otlp,
         source: Some(source),
         ..Settings::from(config)
     };

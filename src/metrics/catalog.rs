@@ -77,6 +77,8 @@ families! {
     TELEMETRY_BATCHES = Counter "bidgate_telemetry_batches_delivered_total" [], "Batches that the sink has taken.";
     TELEMETRY_RETRIES = Counter "bidgate_telemetry_retries_total" [], "Attempts to deliver a batch after one that failed.";
     LOG_LINES_SUPPRESSED = Counter "bidgate_log_lines_suppressed_total" [], "Lines of the log not written: too many of one kind, or more than standard error took.";
+    OTLP_EXPORTS = Counter "bidgate_otlp_exports_total" ["signal", "outcome"], "Attempts to have an OTLP receiver take a message.";
+    OTLP_SPANS = Counter "bidgate_otlp_spans_total" ["outcome"], "Spans of sampled evaluations, by what became of them.";
     RESIDENT_MEMORY = Gauge "process_resident_memory_bytes" [], "Resident memory.";
     CPU_SECONDS = Counter "process_cpu_seconds_total" [], "User and system time.";
     OPEN_FDS = Gauge "process_open_fds" [], "Open file descriptors.";

@@ -21,6 +21,8 @@ pub struct ServerGauges<'a> {
     pub telemetry: TelemetryGauges<'a>,
     /// Log lines left out because too many were like them.
     pub log_lines_suppressed: u64,
+    /// What became of what was exported to an OTLP receiver.
+    pub otlp: OtlpCounts,
 }
 
 /// What the server knows of its policy.
@@ -133,6 +135,56 @@ impl DroppedEvents {
             ("retry_exhausted", self.retry_exhausted),
             ("rejected", self.rejected),
             ("shutdown", self.shutdown),
+        ]
+    }
+}
+
+/// What the exporter to an OTLP receiver has counted; nothing where there is none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OtlpCounts {
+    /// Messages with metrics.
+    pub metrics: ExportedMessages,
+    /// Messages with traces.
+    pub traces: ExportedMessages,
+    /// Spans that the receiver took.
+    pub spans_exported: u64,
+    /// Spans that it refused, of messages that it took.
+    pub spans_refused: u64,
+    /// Spans of messages that it did not take.
+    pub spans_failed: u64,
+    /// Spans for which there was no room while others waited.
+    pub spans_queue_full: u64,
+}
+
+/// Attempts to have a message taken.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ExportedMessages {
+    /// Those that were.
+    pub exported: u64,
+    /// Those that were not.
+    pub failed: u64,
+}
+
+impl OtlpCounts {
+    /// Messages by signal and outcome.
+    #[must_use]
+    pub const fn exports(&self) -> [([&'static str; 2], u64); 4] {
+        [
+            (["metrics", "exported"], self.metrics.exported),
+            (["metrics", "failed"], self.metrics.failed),
+            (["traces", "exported"], self.traces.exported),
+            (["traces", "failed"], self.traces.failed),
+        ]
+    }
+
+    /// Spans by outcome.
+    #[must_use]
+    pub const fn spans(&self) -> [(&'static str, u64); 4] {
+        [
+            ("exported", self.spans_exported),
+            ("refused", self.spans_refused),
+            ("export_failed", self.spans_failed),
+            ("queue_full", self.spans_queue_full),
         ]
     }
 }

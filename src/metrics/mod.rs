@@ -22,7 +22,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub use catalog::{CATALOG, Family, Kind};
-pub use gauges::{DroppedEvents, PolicyGauges, ServerGauges, TelemetryGauges};
+pub use gauges::{
+    DroppedEvents, ExportedMessages, OtlpCounts, PolicyGauges, ServerGauges, TelemetryGauges,
+};
 pub use rpc_method::RpcMethod;
 pub use sample::{HistogramSnapshot, Sample, Value};
 
@@ -239,6 +241,7 @@ mod tests {
                 ..TelemetryGauges::default()
             },
             log_lines_suppressed: 6,
+            ..ServerGauges::default()
         };
         metrics.render(&gauges)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::catalog::{self, Family};
 use super::cells::{Cells, Counter};
 use super::evaluations::Evaluations;
-use super::gauges::{PolicyGauges, ServerGauges, TelemetryGauges};
+use super::gauges::{OtlpCounts, PolicyGauges, ServerGauges, TelemetryGauges};
 use super::histogram::Histogram;
 use super::rpc_method::RpcMethod;
 use super::sample::{HistogramSnapshot, Sample, Value};
@@ -38,6 +38,7 @@ impl<'a> Walk<'a> {
         self.policy(&server.policy);
         self.telemetry(&server.telemetry);
         self.count(catalog::LOG_LINES_SUPPRESSED, server.log_lines_suppressed);
+        self.otlp(server.otlp);
         self.process();
     }
 
@@ -113,6 +114,15 @@ impl<'a> Walk<'a> {
         self.gauge(catalog::TELEMETRY_PENDING, telemetry.batches_pending);
         self.count(catalog::TELEMETRY_BATCHES, telemetry.batches_delivered);
         self.count(catalog::TELEMETRY_RETRIES, telemetry.retries);
+    }
+
+    fn otlp(&mut self, otlp: OtlpCounts) {
+        for (labels, messages) in otlp.exports() {
+            self.labelled(catalog::OTLP_EXPORTS, labels, messages);
+        }
+        for (outcome, spans) in otlp.spans() {
+            self.labelled(catalog::OTLP_SPANS, [outcome], spans);
+        }
     }
 
     /// What the system does not tell is left out.

@@ -7,6 +7,7 @@ use super::acceptor::Connections;
 use super::in_flight::InFlight;
 use super::settings::Settings;
 use crate::metrics::{Metrics, PolicyGauges, Sample, ServerGauges};
+use crate::otlp::ExportCounts;
 use crate::telemetry::Ledger;
 
 /// The workers' counters, and where everything else is read when it is asked for.
@@ -17,6 +18,7 @@ pub(super) struct Instruments {
     pub(super) in_flight: Arc<InFlight>,
     pub(super) connections: Arc<Connections>,
     pub(super) ledger: Arc<Ledger>,
+    pub(super) exports: ExportCounts,
 }
 
 impl Instruments {
@@ -47,6 +49,7 @@ impl Instruments {
             },
             telemetry: self.ledger.gauges(),
             log_lines_suppressed: self.settings.log.suppressed(),
+            otlp: self.exports.read(),
         })
     }
 }

@@ -11,7 +11,7 @@ use super::reader::PREFIX_BYTES;
 use super::settings::Settings;
 use crate::evaluate::{Call, Clock as _, Evaluator};
 use crate::metrics::Recorder;
-use crate::telemetry::Pen;
+use crate::telemetry::{Pen, TraceParent};
 use crate::wire::{EvaluationIds, WireError, encode_refusal};
 
 /// Judges the calls of one worker, one at a time.
@@ -47,10 +47,11 @@ impl Judge {
         &mut self,
         call: &Call<'_>,
         arrival: &Arrival,
+        trace_parent: Option<TraceParent>,
         recorder: &Recorder,
     ) -> Bytes {
         self.begin_batch();
-        self.append_reply(call, arrival, recorder);
+        self.append_reply(call, arrival, trace_parent, recorder);
         self.batch()
     }
 
@@ -60,14 +61,20 @@ impl Judge {
     }
 
     /// Judges one call and adds the reply to the batch.
-    pub(super) fn append_reply(&mut self, call: &Call<'_>, arrival: &Arrival, recorder: &Recorder) {
+    pub(super) fn append_reply(
+        &mut self,
+        call: &Call<'_>,
+        arrival: &Arrival,
+        trace_parent: Option<TraceParent>,
+        recorder: &Recorder,
+    ) {
         let policy = self.policy.load();
         let evaluation = self.evaluator.evaluate(call, &policy, arrival);
         let id = self.ids.next_id();
         append_message(&mut self.replies, |reply| evaluation.encode(id, reply));
         let caller = recorder.observe(&evaluation);
         if let Some(pen) = &mut self.pen {
-            pen.offer(id, caller, &evaluation, None);
+            pen.offer(id, caller, &evaluation, trace_parent);
         }
     }
 

@@ -36,6 +36,7 @@ mod reply;
 mod routes;
 mod service;
 mod stream;
+mod trace_header;
 mod unary;
 
 mod admin;
@@ -82,7 +83,8 @@ use worker::{Blueprint, Ended, WorkerThread};
 
 use crate::config::Listen;
 use crate::metrics::{Metrics, Recorder};
-use crate::telemetry::{DecisionLog, Plan, Telemetry};
+use crate::otlp::{Exporter, Otlp, SpanPen};
+use crate::telemetry::{self, DecisionLog, Hears, Plan, Telemetry};
 
 /// A server with its listeners open, not yet serving.
 #[derive(Debug)]
@@ -161,12 +163,15 @@ impl Server {
         let settings = self.settings;
         let (metrics, mut recorders) =
             Metrics::new(settings.worker_count() + usize::from(settings.rest));
+        let (otlp, span_pen) = settings.otlp.clone().map(Otlp::new).unzip();
+        let decisions = DecisionLog::listener(Arc::clone(&settings.log));
+        let listeners = span_pen.flatten().map(traced).into_iter();
         let (telemetry, pens) = Telemetry::start(Plan {
             settings: &settings.telemetry,
             writers: recorders.len(),
             metrics: &metrics,
             gate_names: settings.policy.gate_names(),
-            listeners: vec![DecisionLog::listener(Arc::clone(&settings.log))],
+            listeners: listeners.chain([decisions]).collect(),
         })
         .map_err(io::Error::other)?;
         let mut pens = pens.into_iter();
@@ -191,7 +196,9 @@ impl Server {
             in_flight: Arc::clone(&in_flight),
             connections,
             ledger: Arc::clone(telemetry.ledger()),
+            exports: otlp.as_ref().map(Otlp::counts).unwrap_or_default(),
         });
+        let exporter = otlp.map(|otlp| export(otlp, &instruments)).transpose()?;
         let overview = Rc::new(Overview::new(Arc::clone(&instruments)));
         let admin = Admin {
             settings: Arc::clone(&settings),
@@ -218,9 +225,24 @@ impl Server {
             acceptors,
             workers,
             telemetry: Some(telemetry),
+            exporter,
             control,
         })
     }
+}
+
+/// Has spans made of all evaluations that are sampled.
+fn traced(pen: SpanPen) -> telemetry::Listener {
+    telemetry::Listener {
+        hears: Hears::All,
+        tell: Box::new(move |seen| pen.offer(seen)),
+    }
+}
+
+/// Starts the export of what the instruments show.
+fn export(otlp: Otlp, instruments: &Arc<Instruments>) -> io::Result<Exporter> {
+    let instruments = Arc::clone(instruments);
+    otlp.start(Box::new(move |each| instruments.collect(each)))
 }
 
 /// Starts a worker for each recorder. Returns the ends of all, and where to send each its connections.
@@ -260,6 +282,8 @@ struct Running {
     workers: Workers,
     /// None once it is flushed.
     telemetry: Option<Telemetry>,
+    /// There if metrics or traces are exported.
+    exporter: Option<Exporter>,
     /// Ends with the runtime: the admin pages are served, and the policy reloaded, to the last.
     #[expect(dead_code, reason = "held for its drop")]
     control: JoinSet<()>,
@@ -276,6 +300,10 @@ impl Running {
         let everyone = timeout(self.settings.grace + CUT_MARGIN, self.everyone()).await;
         if let Some(telemetry) = self.telemetry.take() {
             telemetry.flush().await;
+        }
+        // Behind telemetry, which makes the last spans.
+        if let Some(exporter) = self.exporter.take() {
+            exporter.stop().await;
         }
         everyone.unwrap_or(Drained::Cut)
     }

@@ -29,6 +29,7 @@ use super::reader::PREFIX_BYTES;
 use super::readiness::Readiness;
 use super::refusal::Refusal;
 use super::settings::Settings;
+use super::trace_header::TraceHeader;
 use super::unary::RECEIVE_TIMEOUT;
 use crate::evaluate::Call;
 use crate::metrics::{Recorder, RpcMethod};
@@ -42,6 +43,7 @@ pub(super) struct Rest {
     /// Borrowed for one evaluation at a time, never across an await.
     judge: RefCell<Judge>,
     recorder: Recorder,
+    trace_header: TraceHeader,
     replies: ReplyReader,
     in_flight: Arc<InFlight>,
     readiness: Arc<Readiness>,
@@ -63,6 +65,7 @@ impl Rest {
         Ok(Self {
             judge: RefCell::new(Judge::new(settings, pen)?),
             recorder,
+            trace_header: TraceHeader::of(settings),
             replies: ReplyReader::new().map_err(io::Error::other)?,
             in_flight: Arc::clone(in_flight),
             readiness: Arc::clone(readiness),
@@ -100,10 +103,9 @@ impl Rest {
         let message = Message::read(&message)?;
         let call = message.call();
         call.validate().map_err(Refusal::Argument)?;
-        let reply = self
-            .judge
-            .borrow_mut()
-            .reply(&call, &arrival, &self.recorder);
+        let trace_parent = self.trace_header.read(&head.headers);
+        let mut judge = self.judge.borrow_mut();
+        let reply = judge.reply(&call, &arrival, trace_parent, &self.recorder);
         let reply = reply.get(PREFIX_BYTES..).unwrap_or_default();
         let reply = self.replies.read(reply).map_err(Refused::reply)?;
         serde_json::to_vec(&reply).map_err(Refused::reply)

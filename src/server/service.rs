@@ -14,6 +14,7 @@ use super::clock::Tick;
 use super::received::Received;
 use super::refusal::Refusal;
 use super::reply::Responder;
+use super::unary::Head;
 use super::worker::Worker;
 use super::{routes, stream, unary};
 
@@ -33,8 +34,17 @@ pub(super) fn answer(
         EVALUATE | EVALUATE_STREAM if is_compressed(&request) => {
             responder.head(compressed(worker));
         }
-        EVALUATE => unary::answer(worker, arrived, request.into_body(), responder),
-        EVALUATE_STREAM => stream::answer(worker, request.into_body(), responder),
+        EVALUATE => {
+            let head = Head {
+                arrived,
+                trace_parent: worker.trace_header.read(request.headers()),
+            };
+            unary::answer(worker, head, request.into_body(), responder);
+        }
+        EVALUATE_STREAM => {
+            let trace_parent = worker.trace_header.read(request.headers());
+            stream::answer(worker, trace_parent, request.into_body(), responder);
+        }
         _ => routes::answer(worker, request, responder),
     }
 }

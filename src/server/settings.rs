@@ -11,6 +11,7 @@ use super::reload::PolicySource;
 use crate::config::{Config, Listen, Telemetry};
 use crate::limits::Limits;
 use crate::log::Logger;
+use crate::otlp;
 
 /// What the server must be told. Checked by whoever reads the configuration.
 #[derive(Clone, Debug)]
@@ -41,6 +42,8 @@ pub struct Settings {
     pub policy: Arc<LivingPolicy>,
     /// Where records of evaluations go.
     pub telemetry: Telemetry,
+    /// Where metrics and traces are exported to, if they are.
+    pub otlp: Option<otlp::Settings>,
     /// Where the policy comes from, if it is to be read again: at SIGHUP, and when its files change.
     pub source: Option<PolicySource>,
     /// The process's log, to be changed under way.
@@ -63,6 +66,7 @@ impl From<Config> for Settings {
             grace: config.grace,
             policy: Arc::new(LivingPolicy::new(config.policy)),
             telemetry: config.telemetry,
+            otlp: None,
             source: None,
             log: Arc::new(Logger::new(config.log)),
         }

@@ -25,10 +25,17 @@ use super::unary::RECEIVE_TIMEOUT;
 use super::worker::Worker;
 use crate::evaluate::Call;
 use crate::metrics::RpcMethod;
+use crate::telemetry::TraceParent;
 
 /// Answers one call: the head at once, the replies as they come.
-pub(super) fn answer(worker: &Rc<Worker>, body: Received, responder: Responder) {
+pub(super) fn answer(
+    worker: &Rc<Worker>,
+    trace_parent: Option<TraceParent>,
+    body: Received,
+    responder: Responder,
+) {
     responder.replies(StreamReplies {
+        trace_parent,
         reader: MessageReader::new(body, worker.max_message_bytes),
         drain: worker.drain.watch(),
         partial: None,
@@ -43,6 +50,8 @@ pub(super) fn answer(worker: &Rc<Worker>, body: Received, responder: Responder) 
 #[derive(Debug)]
 struct StreamReplies {
     worker: Rc<Worker>,
+    /// Where in a trace the stream stands, and all its messages with it.
+    trace_parent: Option<TraceParent>,
     reader: MessageReader<Received>,
     drain: DrainWatch,
     /// There while part of a message is held.
@@ -127,7 +136,10 @@ impl StreamReplies {
         let arrival = Arrival::now();
         self.arrived.push(arrival.tick());
         match Call::decode(message) {
-            Ok(call) => judge.append_reply(&call, &arrival, &self.worker.recorder),
+            Ok(call) => {
+                let recorder = &self.worker.recorder;
+                judge.append_reply(&call, &arrival, self.trace_parent, recorder);
+            }
             Err((error, correlation_id)) => {
                 Refusal::Argument(error).count(&self.worker.recorder);
                 judge.append_refusal(error, correlation_id, &arrival);

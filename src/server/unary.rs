@@ -18,10 +18,20 @@ use super::reply::Responder;
 use super::worker::Worker;
 use crate::evaluate::Call;
 use crate::metrics::RpcMethod;
+use crate::telemetry::TraceParent;
+
+/// What is known of a call by its head.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
+    /// When it arrived.
+    pub(super) arrived: Tick,
+    /// Where in a trace the call stands, if that is asked for.
+    pub(super) trace_parent: Option<TraceParent>,
+}
 
 /// Answers one call. Most have arrived whole and are answered at once; the others get a task and a timer.
-pub(super) fn answer(worker: &Rc<Worker>, arrived: Tick, body: Received, responder: Responder) {
-    let mut call = match UnaryCall::new(worker, arrived, body) {
+pub(super) fn answer(worker: &Rc<Worker>, head: Head, body: Received, responder: Responder) {
+    let mut call = match UnaryCall::new(worker, head, body) {
         Ok(call) => call,
         Err(refusal) => return responder.status(worker.refuse(refusal)),
     };
@@ -35,8 +45,7 @@ pub(super) fn answer(worker: &Rc<Worker>, arrived: Tick, body: Received, respond
 #[derive(Debug)]
 struct UnaryCall {
     worker: Rc<Worker>,
-    /// When its head arrived.
-    arrived: Tick,
+    head: Head,
     reader: MessageReader<Received>,
     /// The one message, and when it was complete.
     message: Option<(Bytes, Arrival)>,
@@ -45,11 +54,11 @@ struct UnaryCall {
 }
 
 impl UnaryCall {
-    fn new(worker: &Rc<Worker>, arrived: Tick, body: Received) -> Result<Self, Refusal> {
+    fn new(worker: &Rc<Worker>, head: Head, body: Received) -> Result<Self, Refusal> {
         Ok(Self {
             slot: Slot::take(worker)?,
             worker: Rc::clone(worker),
-            arrived,
+            head,
             reader: MessageReader::new(body, worker.max_message_bytes),
             message: None,
         })
@@ -78,7 +87,7 @@ impl UnaryCall {
         match received.and_then(|(message, arrival)| self.judge(&message, &arrival)) {
             Ok(reply) => {
                 responder.message(reply);
-                let duration_ns = self.arrived.ns_until(Tick::now());
+                let duration_ns = self.head.arrived.ns_until(Tick::now());
                 let recorder = &self.worker.recorder;
                 recorder.answered(RpcMethod::Evaluate, duration_ns);
             }
@@ -89,7 +98,8 @@ impl UnaryCall {
     fn judge(&self, message: &Bytes, arrival: &Arrival) -> Result<Bytes, Refusal> {
         let call = Call::decode(message).map_err(|(error, _)| Refusal::Argument(error))?;
         let mut judge = self.worker.judge.borrow_mut();
-        Ok(judge.reply(&call, arrival, &self.worker.recorder))
+        let trace_parent = self.head.trace_parent;
+        Ok(judge.reply(&call, arrival, trace_parent, &self.worker.recorder))
     }
 }
 

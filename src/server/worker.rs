@@ -20,6 +20,7 @@ use super::judge::Judge;
 use super::refusal::Refusal;
 use super::routes::Routes;
 use super::settings::Settings;
+use super::trace_header::TraceHeader;
 use crate::metrics::Recorder;
 use crate::telemetry::Pen;
 
@@ -111,6 +112,7 @@ pub(super) struct Worker {
     pub(super) recorder: Recorder,
     pub(super) routes: Arc<Routes>,
     pub(super) drain: Rc<Drain>,
+    pub(super) trace_header: TraceHeader,
     pub(super) max_message_bytes: usize,
     pub(super) in_flight: Arc<InFlight>,
 }
@@ -122,6 +124,7 @@ impl Worker {
             recorder: blueprint.recorder,
             routes: blueprint.routes,
             drain: Rc::default(),
+            trace_header: TraceHeader::of(&blueprint.settings),
             max_message_bytes: blueprint.settings.max_message_bytes,
             in_flight: blueprint.in_flight,
         }

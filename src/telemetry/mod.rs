@@ -30,6 +30,7 @@
 mod pen;
 mod record;
 mod ring;
+mod trace_parent;
 
 mod gather;
 mod names;
@@ -60,9 +61,9 @@ pub use decision_log::DecisionLog;
 pub use ledger::Ledger;
 pub use names::GateNames;
 pub use pen::Pen;
-pub use record::TraceParent;
 pub use seen::{Hears, Listener, Seen, SeenGate};
 pub use sink::SinkError;
+pub use trace_parent::TraceParent;
 
 use batcher::Batcher;
 use delivery::Delivery;

@@ -1,8 +1,9 @@
 //! The worker's side: one record into a ring, and on with the next call.
 
-use super::record::{self, TraceParent, is_notable};
+use super::record::{self, is_notable};
 use super::ring::Producer;
 use super::seen::Hears;
+use super::trace_parent::TraceParent;
 use crate::callers::CallerId;
 use crate::evaluate::Evaluation;
 use crate::wire::EvaluationId;

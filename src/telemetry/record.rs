@@ -3,23 +3,13 @@
 //! No byte of a payload fits in here but as a number that somebody computed: the boundary is the type.
 
 use super::ring::Words;
+use super::trace_parent::TraceParent;
 use crate::callers::CallerId;
 use crate::evaluate::Evaluation;
 use crate::limits::GATES_MAX;
 use crate::policy::GateSlot;
 use crate::verdict::{GateMode, GateOutcome, GateStatus, Reason, Verdict};
 use crate::wire::EvaluationId;
-
-/// Where in a trace a call stands, as its caller says (W3C Trace Context, `traceparent`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TraceParent {
-    /// The trace.
-    pub trace_id: u128,
-    /// The caller's span.
-    pub parent_id: u64,
-    /// Bit 0: the caller records this trace.
-    pub flags: u8,
-}
 
 /// One evaluation.
 #[derive(Clone, Debug)]

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::names::{GateNames, NamesNow};
-use super::record::{Record, TraceParent, is_notable};
+use super::record::{Record, is_notable};
+use super::trace_parent::TraceParent;
 use crate::callers::Callers;
 use crate::policy::version;
 use crate::verdict::{GateOutcome, Verdict};

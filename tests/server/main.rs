@@ -19,6 +19,7 @@ mod filtered;
 mod listeners;
 mod logs;
 mod metrics;
+mod otlp;
 mod overview;
 mod pages;
 mod reload;

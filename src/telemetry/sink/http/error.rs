@@ -1,24 +1,25 @@
 //! Why batches cannot be posted, told when the process starts.
 
 use std::fmt;
-use std::io::ErrorKind;
-use std::path::Path;
 
 use crate::telemetry::keys::KeyProblem;
+use crate::tls::TlsError;
 
 /// Why batches cannot be posted.
 #[derive(Debug)]
 pub(in crate::telemetry) enum HttpSinkError {
     /// The endpoint's host is no name that a certificate could have.
     Host,
-    /// There are no certificates in `ca_file`, or it cannot be read.
-    CaFile(Box<Path>, ErrorKind),
-    /// The system has no roots.
-    NoSystemRoots,
-    /// TLS cannot be set up.
-    Tls(Box<rustls::Error>),
+    /// There is nobody to trust.
+    Tls(TlsError),
     /// A key is missing or wrong.
     Key(KeyProblem),
+}
+
+impl From<TlsError> for HttpSinkError {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(error)
+    }
 }
 
 impl From<KeyProblem> for HttpSinkError {
@@ -31,17 +32,7 @@ impl fmt::Display for HttpSinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Host => f.write_str("telemetry.endpoint has a host that no certificate can name"),
-            Self::CaFile(file, kind) => {
-                let file = file.display();
-                write!(
-                    f,
-                    "telemetry.ca_file: {file} must hold certificates in PEM: {kind}"
-                )
-            }
-            Self::NoSystemRoots => f.write_str(
-                "this system trusts nobody: install ca-certificates or set telemetry.ca_file",
-            ),
-            Self::Tls(error) => write!(f, "TLS cannot be set up: {error}"),
+            Self::Tls(error) => write!(f, "telemetry.ca_file: {error}"),
             Self::Key(problem) => problem.fmt(f),
         }
     }

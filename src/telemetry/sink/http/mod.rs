@@ -10,9 +10,9 @@ mod connection;
 mod endpoint;
 mod error;
 mod fault;
-mod tls;
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -22,6 +22,7 @@ use http::header::{
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
+use rustls::ClientConfig;
 use tokio::time::timeout_at;
 
 pub(in crate::telemetry) use error::HttpSinkError;
@@ -37,6 +38,7 @@ use crate::config::telemetry::{Compression, HttpSink as Settings};
 use crate::telemetry::batch::Batch;
 use crate::telemetry::keys::{Environment, LiveKey, PublishableKey, SecretKey};
 use crate::telemetry::sign::Signatures;
+use crate::tls;
 
 /// Posts batches to a collector.
 #[derive(Debug)]
@@ -67,7 +69,7 @@ impl HttpSink {
     ) -> Result<Self, HttpSinkError> {
         let endpoint = Endpoint::new(&settings.endpoint).ok_or(HttpSinkError::Host)?;
         let tls = match endpoint.tls {
-            true => Some(tls::client_config(settings.ca_file.as_deref())?),
+            true => Some(http_1_1(tls::client_config(settings.ca_file.as_deref())?)),
             false => None,
         };
         let keys = Keys::open(settings, environment)?;
@@ -149,6 +151,12 @@ impl HttpSink {
         }
         Some(request)
     }
+}
+
+/// Says in the handshake what is spoken inside.
+fn http_1_1(mut config: ClientConfig) -> Arc<ClientConfig> {
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(config)
 }
 
 fn sign(
