@@ -100,7 +100,7 @@ pub(crate) fn anchors(page: &str) -> Vec<String> {
 }
 
 /// The README, and the pages with what it leaves out.
-pub(crate) const PAGES: [&str; 7] = [
+pub(crate) const PAGES: [&str; 9] = [
     "README.md",
     "docs/calls.md",
     "docs/policy.md",
@@ -108,6 +108,8 @@ pub(crate) const PAGES: [&str; 7] = [
     "docs/metrics.md",
     "docs/logs.md",
     "docs/page.md",
+    "docs/observability.md",
+    "docs/alerts.md",
 ];
 
 pub(crate) fn root() -> PathBuf {
