@@ -77,10 +77,10 @@ class Stage:
 
     def start(self, bidgate, scratch):
         *ports, nobody, port = free_ports(6)
-        first = Sidecar(bidgate, scratch / "0", ports[:2], POLICY, to_file(scratch))
-        self.keep(first)
-        second = Sidecar(bidgate, scratch / "1", ports[2:], {**POLICY, "fail_fast": False}, to_nobody(scratch, nobody))
-        self.keep(second)
+        first = self.keep(Sidecar(bidgate, scratch / "0", ports[:2], POLICY, to_file(scratch), {}))
+        other = {**POLICY, "fail_fast": False}
+        lost = to_nobody(scratch, nobody), otlp_to_nobody(nobody)
+        second = self.keep(Sidecar(bidgate, scratch / "1", ports[2:], other, *lost))
         targets = {"bidder-0": first.admin, "bidder-1": second.admin}
         rules = (OBSERVABILITY / "prometheus-rules.yaml").read_text()
         prometheus = self.keep(Prometheus(scratch, port, targets, hasty(rules)))
@@ -125,6 +125,14 @@ def to_nobody(scratch, port):
         "sample_rate": 0.5,
         "max_age_ms": 500,
         "flush_timeout_ms": 0,
+    }
+
+
+def otlp_to_nobody(port):
+    return {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}",
+        "OTEL_METRIC_EXPORT_INTERVAL": "1000",
+        "OTEL_TRACES_SAMPLER": "always_on",
     }
 
 

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -33,7 +34,7 @@ MANY_BIDS = [{**BID, "id": f"b-{number}", "adm": '<a href="/">' * 50} for number
 class Sidecar:
     """One `bidgate serve` with a policy file, and the way to call it without gRPC."""
 
-    def __init__(self, program, folder, ports, policy, telemetry):
+    def __init__(self, program, folder, ports, policy, telemetry, environment):
         folder.mkdir()
         self.policy_file = folder / "policy.yaml"
         self.policy_file.write_text(json.dumps(policy))
@@ -51,7 +52,9 @@ class Sidecar:
             "telemetry": telemetry,
         }
         (folder / "bidgate.yaml").write_text(json.dumps(configuration))
-        self.process = subprocess.Popen([program, "serve", "--config", folder / "bidgate.yaml"], stderr=self.log)
+        self.process = subprocess.Popen(
+            [program, "serve", "--config", folder / "bidgate.yaml"], stderr=self.log, env={**os.environ, **environment}
+        )
 
     def await_ready(self):
         deadline = time.monotonic() + START_S
