@@ -41,6 +41,7 @@
 //! | [`document`] | YAML with every error at once, each with its place |
 //! | [`config`] | the process's own settings: file, flags, environment |
 //! | [`log`] | lines on standard error, bounded and without waiting for them |
+//! | [`background`] | threads that give way to those that answer calls |
 //! | [`metrics`] | counters of each worker, merged when scraped |
 //! | `tls` | whom certificates are checked against |
 //! | [`otlp`] | metrics and traces for an OpenTelemetry receiver |
@@ -89,6 +90,8 @@ pub mod document;
 pub mod config;
 
 pub mod log;
+
+mod background;
 
 pub mod metrics;
 

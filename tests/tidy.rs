@@ -26,14 +26,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("callers",  &["limits"]),
     ("metrics",  &["callers", "verdict", "policy", "evaluate"]),
     ("config",   &["limits", "document", "policy"]),
-    ("log",      &["config"]),
+    ("background", &[]),
+    ("log",      &["background", "config"]),
     ("proto",    &[]),
     ("reply_json", &["proto"]),
     ("tls",      &[]),
-    ("telemetry", &["limits", "callers", "verdict", "policy", "evaluate", "wire", "metrics", "config", "log", "tls"]),
-    ("otlp",     &["document", "verdict", "wire", "metrics", "tls", "telemetry"]),
+    ("telemetry", &["limits", "callers", "verdict", "policy", "evaluate", "wire", "background", "metrics", "config", "log", "tls"]),
+    ("otlp",     &["document", "verdict", "wire", "background", "metrics", "tls", "telemetry"]),
     // The edges. The command line starts the server, and reads files instead of messages.
-    ("server",   &["limits", "document", "verdict", "policy", "evaluate", "wire", "metrics", "config", "log", "proto", "reply_json", "telemetry", "otlp"]),
+    ("server",   &["limits", "document", "verdict", "policy", "evaluate", "wire", "background", "metrics", "config", "log", "proto", "reply_json", "telemetry", "otlp"]),
     ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "proto", "reply_json", "otlp", "server"]),
 ];
 

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Logger;
+use crate::background;
 
 /// Where whoever logs leaves a line without waiting, and what found no room.
 #[derive(Debug)]
@@ -114,9 +115,7 @@ fn in_one_line(text: &[u8]) -> Vec<u8> {
 pub(super) fn start(logger: Arc<Logger>) -> io::Result<Flush> {
     let (queue, entries) = sync_channel(LINES_MAX);
     let queue = logger.lines.queue.get_or_init(|| queue).clone();
-    thread::Builder::new()
-        .name("bidgate-log".to_owned())
-        .spawn(move || run(&logger, &entries))?;
+    background::spawn("bidgate-log", move || run(&logger, &entries))?;
     Ok(Flush(queue))
 }
 

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -16,6 +15,7 @@ use super::metrics::{Snapshot, Times};
 use super::settings::Target;
 use super::spans;
 use super::tally::{Exports, Tally};
+use crate::background;
 use crate::metrics::Sample;
 
 /// Hands over every sample of a scrape.
@@ -54,8 +54,7 @@ impl ExportThread {
         let (stop, stopped) = watch::channel(false);
         let (announce_end, ended) = oneshot::channel();
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let name = "bidgate-otlp".to_owned();
-        thread::Builder::new().name(name).spawn(move || {
+        background::spawn("bidgate-otlp", move || {
             runtime.block_on(work.run(stopped));
             // Whatever hangs, such as the look-up of a name, is left behind.
             runtime.shutdown_background();

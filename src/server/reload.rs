@@ -7,13 +7,13 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::thread;
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
 
 use super::living::LivingPolicy;
 use super::signals;
+use crate::background;
 use crate::config::{Config, ConfigSource, Files, Loaded};
 use crate::document::{Effective, Problems};
 
@@ -38,9 +38,7 @@ pub(super) fn start(
     // A SIGHUP that arrives while another waits asks for nothing more.
     let (orders, ordered) = sync_channel(1);
     let reloader = Reloader { source, policy };
-    thread::Builder::new()
-        .name("bidgate-policy".to_owned())
-        .spawn(move || reloader.run(&ordered))?;
+    background::spawn("bidgate-policy", move || reloader.run(&ordered))?;
     Ok(pass_on(hangups, orders))
 }
 

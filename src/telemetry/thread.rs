@@ -1,8 +1,8 @@
 //! The thread `bidgate-telemetry`: gathers, delivers and, at the end, flushes.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use std::{io, thread};
 
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::oneshot;
@@ -14,6 +14,7 @@ use super::delivery::Delivery;
 use super::gather::Gatherer;
 use super::ledger::Ledger;
 use super::sink::Sink;
+use crate::background;
 
 /// The thread, seen from the others.
 #[derive(Debug)]
@@ -41,27 +42,25 @@ pub(super) fn start(
     let (stop, stopped) = oneshot::channel();
     let (announce_end, ended) = oneshot::channel();
     let (announce_start, started) = std::sync::mpsc::sync_channel(1);
-    thread::Builder::new()
-        .name("bidgate-telemetry".to_owned())
-        .spawn(move || {
-            let runtime = match runtime() {
-                Ok(runtime) => runtime,
-                Err(error) => return announce_start.send(Err(error)).unwrap_or_default(),
+    background::spawn("bidgate-telemetry", move || {
+        let runtime = match runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => return announce_start.send(Err(error)).unwrap_or_default(),
+        };
+        announce_start.send(Ok(())).unwrap_or_default();
+        runtime.block_on(async {
+            let delivery = delivering.map(|delivering| delivering());
+            let thread = Thread {
+                gatherer,
+                ledger,
+                delivery,
+                losses: Losses::default(),
             };
-            announce_start.send(Ok(())).unwrap_or_default();
-            runtime.block_on(async {
-                let delivery = delivering.map(|delivering| delivering());
-                let thread = Thread {
-                    gatherer,
-                    ledger,
-                    delivery,
-                    losses: Losses::default(),
-                };
-                thread.run(stopped).await;
-            });
-            drop(runtime);
-            announce_end.send(()).unwrap_or_default();
-        })?;
+            thread.run(stopped).await;
+        });
+        drop(runtime);
+        announce_end.send(()).unwrap_or_default();
+    })?;
     started.recv().map_err(io::Error::other)??;
     Ok(Handle { stop, ended })
 }

@@ -9,12 +9,12 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::Attempt;
+use crate::background;
 use crate::config::telemetry::FileSink;
 use crate::telemetry::batch::Batch;
 
@@ -51,9 +51,7 @@ impl Lines {
 
     fn start(output: impl Output) -> io::Result<Self> {
         let (orders, ordered) = sync_channel(1);
-        thread::Builder::new()
-            .name("bidgate-lines".to_owned())
-            .spawn(move || write_all(&ordered, output))?;
+        background::spawn("bidgate-lines", move || write_all(&ordered, output))?;
         Ok(Self { orders })
     }
 

@@ -1,0 +1,44 @@
+//! Threads beside those that answer calls, and behind them: a core that both want is the calls'.
+
+use std::io;
+use std::thread::{self, JoinHandle};
+
+/// Starts a thread of the lowest priority. What it does costs calls no more than the cache.
+///
+/// # Errors
+/// When the system has no thread to give.
+pub(crate) fn spawn(
+    name: &str,
+    work: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(name.to_owned()).spawn(|| {
+        give_way();
+        work();
+    })
+}
+
+/// On Linux a thread has a priority of its own, which it may always lower; elsewhere that would be the process's.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, LOWEST_PRIORITY) {
+        tracing::warn!(%error, "a thread in the background runs at the priority of calls");
+    }
+}
+
+#[cfg(target_os = "linux")]
+const LOWEST_PRIORITY: i32 = 19;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn only_the_thread_itself_gives_way() {
+        let priority = || rustix::process::getpriority_process(None).unwrap();
+        let own = priority();
+        let (tell, told) = std::sync::mpsc::channel();
+        let thread = super::spawn("test", move || tell.send(priority()).unwrap()).unwrap();
+        thread.join().unwrap();
+        assert_eq!(told.recv().unwrap(), 19);
+        assert_eq!(priority(), own);
+    }
+}
