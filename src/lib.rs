@@ -11,16 +11,18 @@
 //!                                                              ▼                             ▲
 //!  data plane      bytes ─► wire ─► openrtb ─► auction ─► gate, gate, … ─► verdict ─► wire ─► bytes
 //!                                                                             │
-//!  side output                                                      metrics: one observe()
+//!  side output                                                      metrics: one observe() ─► telemetry: one offer()
 //! ```
 //!
-//! 1. [`server`] receives a message and takes the time. It is the only place with sockets, clocks and threads.
+//! 1. [`server`] receives a message and takes the time. Sockets, clocks and threads are
+//!    here, and beside calls in [`telemetry`] and [`log`].
 //! 2. [`wire`] reads the call out of the message, in place.
 //! 3. [`openrtb`] reads the two payloads into views: what stands there, no judgement. Strings are positions.
 //! 4. [`auction`] joins each bid with its imp and its deal.
 //! 5. [`gate`] holds the rules, one file each; [`evaluate`] runs them in order, within the budget, and is the whole
 //!    hot path on one screen.
-//! 6. [`verdict`] is what comes out; [`wire`] writes it as the reply, and [`metrics`] counts it.
+//! 6. [`verdict`] is what comes out; [`wire`] writes it as the reply, [`metrics`] counts it, and [`telemetry`] records it if
+//!    somebody wants to know.
 //!
 //! # Code map, in reading order
 //!
@@ -42,6 +44,7 @@
 //! | [`config`] | the process's own settings: file, flags, environment |
 //! | [`log`] | lines on standard error, bounded and without waiting for them |
 //! | [`metrics`] | counters of each worker, merged when scraped |
+//! | [`telemetry`] | records of evaluations: ring, batch, delivery, sink, and the account of all of them |
 //! | [`reply_json`] | replies as proto JSON, for those who read them as text |
 //! | [`server`] | gRPC and admin HTTP, threads, the policy swapped under way, shutdown |
 //! | [`cli`] | the commands |

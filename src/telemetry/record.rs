@@ -109,7 +109,7 @@ fn gate_word(slot: GateSlot, outcome: &GateOutcome) -> u64 {
 }
 
 impl Record {
-    /// Reads the words that [`write`] wrote, in place of what stands here. False when they are no record.
+    /// Reads the words that [`write()`] wrote, in place of what stands here. False when they are no record.
     pub(super) fn read(&mut self, words: &[u64]) -> bool {
         let Some((head, rest)) = words.split_first_chunk::<HEAD_WORDS>() else {
             return false;
