@@ -33,10 +33,11 @@ async function main() {
   const sidecar = new Sidecar(folder, await freePort(), await freePort());
   await sidecar.start();
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  const load = new Load(sidecar);
   try {
     const visit = await Visit.open(browser, sidecar, LAPTOP, "light");
     await step("a sidecar that nobody calls says so", () => nobodyCalls(visit));
-    const load = new Load(sidecar);
+    load.start();
     await step("numbers change, and are those of /metrics", () => numbersAreThoseOfMetrics(visit, sidecar));
     await step("telemetry is told as it is", () => telemetryIsThatOfMetrics(visit, sidecar));
     await step("charts are drawn, and read under the pointer", () => chartsAreDrawn(visit));
@@ -48,10 +49,12 @@ async function main() {
     await step("a policy that is refused is told, as text", () => refusedPolicy(visit, sidecar));
     await step("calls that are shed and turned away are told", () => refusedCalls(visit, sidecar));
     await load.stop();
+    assert.deepEqual(load.errors, []);
     visit.assertClean();
     await step("a sidecar that is gone is seen to be gone, and to be back", () => goneAndBack(visit, sidecar));
     await step("the page of the demo is alive", () => demoIsAlive(browser));
   } finally {
+    await load.stop();
     await browser.close();
     await sidecar.stop();
     await rm(folder, { recursive: true });
@@ -92,6 +95,7 @@ async function numbersAreThoseOfMetrics({ page }, sidecar) {
   assert.ok(since > 0 && since <= counted, `${since} of ${counted}`);
   const version = Object.keys(await sidecar.metric("bidgate_policy_info"))[0];
   assert.equal(version, `{version="${await text(page, "#policy-version")}"}`);
+  await waitForText(page, "#failures tbody", /impid_unknown.*creative_id_missing/s);
   const rows = await page.locator("#failures tbody tr").allInnerTexts();
   const told = rows.map(row => row.split(/\s+/).slice(0, 3).join(" "));
   const outcomes = Object.keys(await sidecar.metric("bidgate_gate_outcomes_total"));
@@ -463,13 +467,17 @@ const CALLS = [
 // A few calls at a time, until it is stopped.
 class Load {
   constructor(sidecar) {
-    this.going = true;
-    this.callers = [0, 1, 2].map(first => this.callFrom(sidecar, first));
+    Object.assign(this, { sidecar, going: true, callers: [], errors: [] });
   }
 
-  async callFrom(sidecar, first) {
+  start() {
+    const failed = error => this.errors.push(String(error));
+    this.callers = [0, 1, 2].map(first => this.callFrom(first).catch(failed));
+  }
+
+  async callFrom(first) {
     for (let turn = first; this.going; turn += 1) {
-      const answer = await sidecar.call(CALLS[turn % CALLS.length]);
+      const answer = await this.sidecar.call(CALLS[turn % CALLS.length]);
       assert.equal(answer.status, 200);
       await answer.arrayBuffer();
       await new Promise(resolve => setTimeout(resolve, 10));
