@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn every_sample_is_read_by_a_test() {
-        // tests/config.rs loads all of the one folder; tests/readme judges the pair in the other; tests/expressions.rs
+        // tests/policy_command.rs loads all of the one folder; tests/readme judges the pair in the other; tests/expressions.rs
         // runs the program.
         for file in files()
             .iter()

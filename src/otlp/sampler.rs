@@ -81,12 +81,12 @@ impl Ratio {
 mod tests {
     use super::*;
 
-    fn parent(flags: u8) -> Option<TraceParent> {
-        Some(TraceParent {
+    const fn parent(flags: u8) -> TraceParent {
+        TraceParent {
             trace_id: 1,
             parent_id: 1,
             flags,
-        })
+        }
     }
 
     #[test]
@@ -115,11 +115,11 @@ mod tests {
     #[test]
     fn a_parent_decides_if_it_is_asked() {
         let asked = Sampler::named("parentbased_always_off", Ratio::ALL).unwrap();
-        assert!(asked.samples(1, parent(1)) && !asked.samples(1, None));
+        assert!(asked.samples(1, Some(parent(1))) && !asked.samples(1, None));
         let asked = Sampler::named("parentbased_always_on", Ratio::NONE).unwrap();
-        assert!(!asked.samples(1, parent(0)) && asked.samples(1, None));
+        assert!(!asked.samples(1, Some(parent(0))) && asked.samples(1, None));
         let not_asked = Sampler::named("always_off", Ratio::ALL).unwrap();
-        assert!(!not_asked.samples(1, parent(1)));
+        assert!(!not_asked.samples(1, Some(parent(1))));
         assert_eq!(Sampler::named("jaeger_remote", Ratio::ALL), None);
         assert_eq!(Sampler::named("parentbased_", Ratio::ALL), None);
     }

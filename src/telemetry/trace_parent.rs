@@ -96,7 +96,7 @@ mod tests {
         let bad = [
             "",
             "00",
-            &GOOD[1..],
+            GOOD.split_at(1).1,
             &format!("{GOOD}-more"),
             &GOOD.replacen("00", "ff", 1),
             &GOOD.replacen("00", "0x", 1),
