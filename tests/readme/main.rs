@@ -174,7 +174,7 @@ mod tests {
             .to_string();
         let flags = help
             .lines()
-            .filter(|line| line.contains("BIDGATE_") && !line.contains("--config"));
+            .filter(|line| line.contains("[env: BIDGATE_") && !line.contains("--config"));
         let of_help: Vec<_> = flags
             .map(|line| (between(line, "[env: BIDGATE_"), between(line, "[default: ")))
             .collect();
