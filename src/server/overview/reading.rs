@@ -73,13 +73,7 @@ impl Reading {
             Amount::Durations(histogram) => Some(HistogramSnapshot::clone(histogram)),
             Amount::Count(_) | Amount::Gauge(_) => None,
         });
-        histograms.reduce(|mut all, one| {
-            for (sum, count) in all.counts.iter_mut().zip(&one.counts) {
-                *sum += count;
-            }
-            all.sum_ns += one.sum_ns;
-            all
-        })
+        histograms.reduce(|all, one| all.plus(&one))
     }
 
     /// The samples of a family.
