@@ -15,13 +15,14 @@ use crate::config::{self, Config, ConfigSource, Loaded, ServeArgs};
 use crate::otlp;
 use crate::policy::Policy;
 use crate::server::{Drained, LivingPolicy, PolicySource, Server, Settings};
-use crate::server::{forbid_core_dumps, signals};
+use crate::server::{forbid_core_dumps, signals, take_small_pages};
 
 /// Runs the sidecar until it is told to stop.
 ///
 /// # Errors
 /// When the configuration is wrong, an address cannot be listened on, or a thread cannot be started.
 pub fn run(args: &ServeArgs) -> Result<Outcome, CliError> {
+    take_small_pages();
     let source = ConfigSource::new(args.clone(), std::env::vars_os());
     let Loaded { config, files } = source.load();
     let config = config.map_err(CliError::Config)?;

@@ -65,7 +65,7 @@ use tokio::time::{sleep, timeout};
 pub use clock::Arrival;
 pub use listener::BindError;
 pub use living::LivingPolicy;
-pub use memory::forbid_core_dumps;
+pub use memory::{forbid_core_dumps, take_small_pages};
 pub use reload::PolicySource;
 pub use settings::Settings;
 

@@ -114,7 +114,7 @@ impl Telemetry {
         };
         let (mut pens, mut shared, mut consumers) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..plan.writers {
-            let (producer, consumer) = ring(settings.ring_records, RECORD_WORDS);
+            let (producer, consumer) = ring(records(settings, hears), RECORD_WORDS);
             shared.push(Arc::clone(producer.ring()));
             pens.push(Pen::new(producer, hears));
             consumers.push(consumer);
@@ -178,6 +178,16 @@ impl Telemetry {
 }
 
 const NO_SINK: &str = "none";
+
+/// What a ring has room for. Lines of a log are few: what finds no room would not be told.
+fn records(settings: &config::Telemetry, hears: Hears) -> usize {
+    match hears {
+        Hears::All => settings.ring_records,
+        Hears::Notable => settings.ring_records.min(NOTABLE_RECORDS),
+    }
+}
+
+const NOTABLE_RECORDS: usize = 256;
 
 fn batching(settings: &config::Telemetry, ledger: &Arc<Ledger>) -> Result<Batching, StartError> {
     let mut random = [0; 16];

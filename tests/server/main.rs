@@ -18,6 +18,7 @@ mod decisions;
 mod filtered;
 mod listeners;
 mod logs;
+mod memory;
 mod metrics;
 mod otlp;
 mod overview;

@@ -52,6 +52,14 @@ impl Process {
         }
     }
 
+    /// A line of what the kernel says of it, `/proc/<pid>/status`.
+    pub(crate) fn status(&self, key: &str) -> String {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(key));
+        line.unwrap().trim().to_owned()
+    }
+
     pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         assert!(
