@@ -14,15 +14,15 @@
 //!  side output                                                      metrics: one observe() ─► telemetry: one offer()
 //! ```
 //!
-//! 1. [`server`] receives a message and takes the time. Sockets, clocks and threads are
-//!    here, and beside calls in [`telemetry`] and [`log`].
+//! 1. [`server`] receives a message and takes the time. Sockets, clocks and threads are here, and beside the calls in
+//!    [`telemetry`], [`otlp`] and [`log`].
 //! 2. [`wire`] reads the call out of the message, in place.
 //! 3. [`openrtb`] reads the two payloads into views: what stands there, no judgement. Strings are positions.
 //! 4. [`auction`] joins each bid with its imp and its deal.
 //! 5. [`gate`] holds the rules, one file each; [`evaluate`] runs them in order, within the budget, and is the whole
 //!    hot path on one screen.
-//! 6. [`verdict`] is what comes out; [`wire`] writes it as the reply, [`metrics`] counts it, and [`telemetry`] records it if
-//!    somebody wants to know.
+//! 6. [`verdict`] is what comes out; [`wire`] writes it as the reply, [`metrics`] counts it, and [`telemetry`] records it
+//!    if somebody wants to know.
 //!
 //! # Code map, in reading order
 //!
@@ -49,7 +49,7 @@
 //! | [`telemetry`] | records of evaluations: ring, batch, delivery, sink, and the account of all of them |
 //! | [`otlp`] | metrics and traces for an OpenTelemetry receiver |
 //! | [`reply_json`] | replies as proto JSON, for those who read them as text |
-//! | [`server`] | gRPC and admin HTTP, threads, the policy swapped under way, shutdown |
+//! | [`server`] | gRPC and admin HTTP, the page for people, threads, the policy swapped under way, shutdown |
 //! | [`cli`] | the commands |
 //! | [`proto`] | the generated client and messages, for callers |
 //!
@@ -58,7 +58,10 @@
 //! - The engine (`evaluate` and what it uses) has no socket, clock, lock, log or runtime. Time is an argument.
 //! - After warm-up an evaluation does not allocate, pass or fail. `tests/allocations.rs` holds it.
 //! - No byte of a payload gets out but through the reply to its sender: [`verdict`] holds integers, closed sets and
-//!   positions, and so does everything that metrics and logs can see.
+//!   positions, and so does everything that metrics, logs and telemetry can see. `tests/canary` holds it.
+//! - A worker waits for nobody who looks on: it adds to cells that it alone writes, and puts a record into a ring that
+//!   drops what has no room. `tests/scrapes.rs` and `tests/telemetry/overload.rs` hold it.
+//! - An event of telemetry is delivered, dropped for a reason, or in flight: at every scrape they add up to those offered.
 //! - Everything is bounded: [`limits`] for payloads, [`server`] for connections, calls, bytes and time.
 //! - A policy is replaced whole: a call is judged by one, and its reply names it. `tests/server/reload.rs` holds it.
 //! - A rejection is a value. Errors are for what could not be judged.

@@ -39,7 +39,7 @@ impl Kind {
 macro_rules! families {
     ($($constant:ident = $kind:ident $name:literal $labels:tt, $help:literal;)*) => {
         $(
-            pub(super) const $constant: Family =
+            pub(crate) const $constant: Family =
                 Family { name: $name, kind: Kind::$kind, labels: &$labels, help: $help };
         )*
 
@@ -80,9 +80,9 @@ families! {
     OTLP_EXPORTS = Counter "bidgate_otlp_exports_total" ["signal", "outcome"], "Attempts to have an OTLP receiver take a message.";
     OTLP_SPANS = Counter "bidgate_otlp_spans_total" ["outcome"], "Spans of sampled evaluations, by what became of them.";
     RESIDENT_MEMORY = Gauge "process_resident_memory_bytes" [], "Resident memory.";
-    CPU_SECONDS = Counter "process_cpu_seconds_total" [], "User and system time.";
     OPEN_FDS = Gauge "process_open_fds" [], "Open file descriptors.";
     MAX_FDS = Gauge "process_max_fds" [], "File descriptors that may be open.";
     THREADS = Gauge "process_threads" [], "Threads.";
+    CPU_SECONDS = Counter "process_cpu_seconds_total" [], "User and system time.";
     START_TIME = Gauge "process_start_time_seconds" [], "Start of the process, Unix time.";
 }

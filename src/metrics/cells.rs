@@ -1,6 +1,6 @@
 //! Counters with one writer each.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::histogram::Histogram;
 use super::rpc_method::RpcMethod;
@@ -25,8 +25,9 @@ pub(super) struct Cells {
     pub(super) malformed_bid_request: Counter,
     pub(super) malformed_bid_response: Counter,
     pub(super) invalid_argument: Counter,
-    /// Takes what has no cell, which the tables' sizes rule out.
+    /// Take what has no cell, which the tables' sizes rule out.
     spill: Counter,
+    spilled_outcomes: OutcomeCells,
 }
 
 impl Cells {
@@ -45,6 +46,7 @@ impl Cells {
             malformed_bid_response: Counter::default(),
             invalid_argument: Counter::default(),
             spill: Counter::default(),
+            spilled_outcomes: OutcomeCells::default(),
         }
     }
 
@@ -64,24 +66,19 @@ impl Cells {
         }
     }
 
-    pub(super) fn outcome(
+    pub(super) fn outcomes(
         &self,
         gate: GateSlot,
         mode: GateMode,
         status: GateStatus,
-        reason: Option<Reason>,
-    ) -> &Counter {
+    ) -> &OutcomeCells {
         let others = self.gates.len().saturating_sub(1);
         let gate = usize::from(gate.number()).min(others);
-        let reason = reason.map_or(Reason::ALL.len(), |reason| reason as usize);
-        let cells = self
-            .gates
+        self.gates
             .get(gate)
             .and_then(|gate| gate.outcomes.get(mode as usize))
-            .and_then(|statuses| statuses.get(status as usize));
-        cells
-            .and_then(|reasons| reasons.get(reason))
-            .unwrap_or(&self.spill)
+            .and_then(|statuses| statuses.get(status as usize))
+            .unwrap_or(&self.spilled_outcomes)
     }
 }
 
@@ -92,20 +89,51 @@ struct CallerCells {
     verdicts: [Counter; Verdict::ALL.len()],
 }
 
-/// One gate's outcomes: mode, status, then reason, the last of which is none.
-#[derive(Debug)]
+/// One gate's outcomes, by mode and status.
+#[derive(Debug, Default)]
 #[repr(align(128))]
 struct GateCells {
-    outcomes: [[[Counter; Reason::ALL.len() + 1]; GateStatus::ALL.len()]; GateMode::ALL.len()],
+    outcomes: [[OutcomeCells; GateStatus::ALL.len()]; GateMode::ALL.len()],
 }
 
-impl Default for GateCells {
+/// Outcomes of one gate, mode and status.
+#[derive(Debug)]
+pub(super) struct OutcomeCells {
+    pub(super) without_reason: Counter,
+    /// Whether there is one with a reason: a reader then need not look at every reason to know that there is none.
+    have_reasons: AtomicBool,
+    by_reason: [Counter; Reason::ALL.len()],
+}
+
+impl Default for OutcomeCells {
     fn default() -> Self {
         Self {
-            outcomes: std::array::from_fn(|_| {
-                std::array::from_fn(|_| std::array::from_fn(|_| Counter::default()))
-            }),
+            without_reason: Counter::default(),
+            have_reasons: AtomicBool::new(false),
+            by_reason: std::array::from_fn(|_| Counter::default()),
         }
+    }
+}
+
+impl OutcomeCells {
+    pub(super) fn increment(&self, reason: Option<Reason>) {
+        let Some(reason) = reason else {
+            return self.without_reason.increment();
+        };
+        self.by_reason(reason).increment();
+        if !self.have_reasons() {
+            self.have_reasons.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn have_reasons(&self) -> bool {
+        self.have_reasons.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn by_reason(&self, reason: Reason) -> &Counter {
+        self.by_reason
+            .get(reason as usize)
+            .unwrap_or(&self.without_reason)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Every worker writes cells of its own and the scrape adds them up, so that recording an evaluation takes no
 //! lock, no allocation, no system call and no cache line of another worker.
 
-mod catalog;
+pub(crate) mod catalog;
 
 mod cells;
 mod evaluations;
@@ -140,8 +140,8 @@ impl Recorder {
         self.cells.evaluation_seconds.record(evaluation.total_ns);
         for (slot, outcome) in evaluation.gate_slots().iter().zip(evaluation.outcomes()) {
             self.cells
-                .outcome(*slot, outcome.mode, outcome.status, outcome.reason)
-                .increment();
+                .outcomes(*slot, outcome.mode, outcome.status)
+                .increment(outcome.reason);
         }
         if let Some(error) = &evaluation.error {
             self.malformed_payload(error.code);

@@ -56,4 +56,14 @@ impl HistogramSnapshot {
         }
         self.sum_ns = self.sum_ns.wrapping_add(histogram.sum_ns());
     }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(mut self, other: &Self) -> Self {
+        for (sum, count) in self.counts.iter_mut().zip(&other.counts) {
+            *sum += count;
+        }
+        self.sum_ns = self.sum_ns.wrapping_add(other.sum_ns);
+        self
+    }
 }

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use super::Metrics;
 use super::catalog::{self, Family};
-use super::cells::{Cells, Counter};
+use super::cells::{Cells, Counter, OutcomeCells};
 use super::evaluations::Evaluations;
 use super::gauges::{OtlpCounts, PolicyGauges, ServerGauges, TelemetryGauges};
 use super::histogram::Histogram;
+use super::process::Process;
 use super::rpc_method::RpcMethod;
 use super::sample::{HistogramSnapshot, Sample, Value};
-use super::{Metrics, process};
 use crate::verdict::{GateMode, GateStatus, Reason};
 
 /// Hands every sample to `each`. It reads cells and holds nothing that a worker could wait for, however long `each`
@@ -56,16 +57,39 @@ impl<'a> Walk<'a> {
 
     /// Most combinations of gate, status and reason cannot happen: what has not is left out.
     fn gate_outcomes(&mut self) {
-        let metrics = self.metrics;
-        for (slot, gate) in metrics.gates() {
-            for (mode, status, reason) in every_outcome() {
-                let count = self.sum(|cells| cells.outcome(slot, mode, status, reason));
-                if count > 0 {
-                    let reason = reason.map_or("", Reason::name);
-                    let labels = [gate, status.name(), reason, mode.name()];
-                    self.labelled(catalog::GATE_OUTCOMES, labels, count);
+        for (slot, gate) in self.metrics.gates() {
+            for mode in GateMode::ALL {
+                for status in GateStatus::ALL {
+                    self.outcomes(
+                        |cells| cells.outcomes(slot, mode, status),
+                        |reason| [gate, status.name(), reason, mode.name()],
+                    );
                 }
             }
+        }
+    }
+
+    /// Those of one gate, mode and status. There are a hundred reasons and more for each: where no worker has seen one,
+    /// none is looked at.
+    fn outcomes(
+        &mut self,
+        of: impl Fn(&Cells) -> &OutcomeCells,
+        labels: impl Fn(&'static str) -> [&'static str; 4],
+    ) {
+        let without = self.sum(|cells| &of(cells).without_reason);
+        self.outcome(labels(""), without);
+        let metrics = self.metrics;
+        if metrics.workers.iter().any(|cells| of(cells).have_reasons()) {
+            for reason in Reason::ALL {
+                let count = self.sum(|cells| of(cells).by_reason(*reason));
+                self.outcome(labels(reason.name()), count);
+            }
+        }
+    }
+
+    fn outcome(&mut self, labels: [&'static str; 4], count: u64) {
+        if count > 0 {
+            self.labelled(catalog::GATE_OUTCOMES, labels, count);
         }
     }
 
@@ -127,23 +151,22 @@ impl<'a> Walk<'a> {
 
     /// What the system does not tell is left out.
     fn process(&mut self) {
-        if let Some(bytes) = process::resident_memory_bytes() {
-            self.gauge(catalog::RESIDENT_MEMORY, bytes);
+        let process = Process::look();
+        let numbers = [
+            (catalog::RESIDENT_MEMORY, process.resident_memory_bytes),
+            (catalog::OPEN_FDS, process.open_fds),
+            (catalog::MAX_FDS, process.max_fds),
+            (catalog::THREADS, process.threads),
+        ];
+        for (family, number) in numbers.into_iter().filter_map(told) {
+            self.gauge(family, number);
         }
-        if let Some(time) = process::cpu_time() {
-            self.time(catalog::CPU_SECONDS, time);
-        }
-        if let Some(fds) = process::open_fds() {
-            self.gauge(catalog::OPEN_FDS, fds);
-        }
-        if let Some(fds) = process::max_fds() {
-            self.gauge(catalog::MAX_FDS, fds);
-        }
-        if let Some(threads) = process::threads() {
-            self.gauge(catalog::THREADS, threads);
-        }
-        if let Some(time) = process::start_time() {
-            self.time(catalog::START_TIME, time);
+        let times = [
+            (catalog::CPU_SECONDS, process.cpu_time),
+            (catalog::START_TIME, process.start_time),
+        ];
+        for (family, time) in times.into_iter().filter_map(told) {
+            self.time(family, time);
         }
     }
 
@@ -219,13 +242,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Everything that can be counted of a gate.
-fn every_outcome() -> impl Iterator<Item = (GateMode, GateStatus, Option<Reason>)> {
-    let reasons = || Reason::ALL.iter().copied().map(Some).chain([None]);
-    let statuses = || {
-        GateMode::ALL
-            .into_iter()
-            .flat_map(|mode| GateStatus::ALL.map(|status| (mode, status)))
-    };
-    statuses().flat_map(move |(mode, status)| reasons().map(move |reason| (mode, status, reason)))
+/// A value together with its family, if there is one.
+fn told<T>((family, value): (Family, Option<T>)) -> Option<(Family, T)> {
+    Some((family, value?))
 }

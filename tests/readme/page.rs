@@ -100,8 +100,9 @@ pub(crate) fn anchors(page: &str) -> Vec<String> {
 }
 
 /// The README, and the pages with what it leaves out.
-pub(crate) const PAGES: [&str; 9] = [
+pub(crate) const PAGES: [&str; 12] = [
     "README.md",
+    "docs/README.md",
     "docs/calls.md",
     "docs/policy.md",
     "docs/operation.md",
@@ -110,6 +111,8 @@ pub(crate) const PAGES: [&str; 9] = [
     "docs/page.md",
     "docs/observability.md",
     "docs/alerts.md",
+    "docs/telemetry.md",
+    "docs/otlp.md",
 ];
 
 pub(crate) fn root() -> PathBuf {

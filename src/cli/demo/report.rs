@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::burst::{Burst, CALLS};
 use super::story::{Expectation, Told};
+use super::traffic::CALLS_A_SECOND;
 use crate::cli::latency::{Latencies, micros};
 use crate::cli::serve::Listen;
 use crate::cli::table::{Cell, Table};
@@ -151,7 +152,7 @@ impl<'a> Report<'a> {
         let Addresses { grpc, unix, admin } = &self.listen;
         writeln!(
             out,
-            "\nServing until Ctrl-C. 200 calls a second go on, for the page to show.\n  page   {}\n  gRPC   {grpc}",
+            "\nServing until Ctrl-C. {CALLS_A_SECOND} calls a second go on, for the page to show.\n  page   {}\n  gRPC   {grpc}",
             self.page.url
         )?;
         if let Some(unix) = unix {

@@ -46,8 +46,9 @@ fn calls(stories: &[Story]) -> Result<Vec<EvaluateRequest>, CliError> {
     Ok(calls)
 }
 
-/// Two hundred calls a second: enough for percentiles, and nothing that a laptop's fan would notice.
-const PAUSE: Duration = Duration::from_millis(5);
+/// Enough for percentiles, and nothing that a laptop's fan would notice.
+pub(super) const CALLS_A_SECOND: u64 = 200;
+const PAUSE: Duration = Duration::from_micros(1_000_000 / CALLS_A_SECOND);
 /// A bidder bids on more than one exchange.
 const TOOLS: [&str; 3] = ["exchange-a", "exchange-b", "exchange-c"];
 /// Most auctions of a bidder in good health are as they should be.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::quantile::{self, Quantiles, SHOWN};
 use super::reading::Reading;
 use super::{INTERVAL, POINTS};
+use crate::metrics::{Family, catalog};
 use crate::verdict::Verdict;
 
 /// The points, oldest first; at most [`POINTS`].
@@ -74,20 +75,19 @@ impl History {
 
 impl Point {
     fn between(before: &Reading, after: &Reading, elapsed: Duration) -> Self {
-        let more = |family: &str| after.count(family).saturating_sub(before.count(family));
+        let more = |family: Family| after.count(family).saturating_sub(before.count(family));
         let turned_away = turned_away(after).saturating_sub(turned_away(before));
-        let [evaluation, rpc] =
-            ["bidgate_evaluation_seconds", "bidgate_rpc_seconds"].map(|family| {
-                let [before, after] = [before, after].map(|reading| reading.durations(family));
-                quantile::between(before.as_ref(), after.as_ref())
-            });
+        let [evaluation, rpc] = [catalog::EVALUATION_SECONDS, catalog::RPC_SECONDS].map(|family| {
+            let [before, after] = [before, after].map(|reading| reading.durations(family));
+            quantile::between(before.as_ref(), after.as_ref())
+        });
         Self {
             elapsed_ms: millis(elapsed),
             verdicts: verdicts(before, after),
-            shed: more("bidgate_shed_total"),
+            shed: more(catalog::SHED),
             turned_away,
             lost: lost(after).saturating_sub(lost(before)),
-            cpu_ms: more("process_cpu_seconds_total") / NS_PER_MS,
+            cpu_ms: more(catalog::CPU_SECONDS) / NS_PER_MS,
             evaluation,
             rpc,
         }
@@ -95,8 +95,7 @@ impl Point {
 }
 
 fn verdicts(before: &Reading, after: &Reading) -> [u64; Verdict::ALL.len()] {
-    let [before, after] =
-        [before, after].map(|reading| reading.by_label("bidgate_evaluations_total"));
+    let [before, after] = [before, after].map(|reading| reading.by_label(catalog::EVALUATIONS));
     Verdict::ALL.map(|verdict| {
         let [before, after] =
             [&before, &after].map(|counts| counts.get(verdict.name()).copied().unwrap_or(0));
@@ -106,16 +105,16 @@ fn verdicts(before: &Reading, after: &Reading) -> [u64; Verdict::ALL.len()] {
 
 /// Refused for what they were, or for want of room for a connection; calls shed count by themselves.
 fn turned_away(reading: &Reading) -> u64 {
-    let malformed = reading.by_label("bidgate_malformed_total");
+    let malformed = reading.by_label(catalog::MALFORMED);
     malformed.get("message").copied().unwrap_or(0)
-        + reading.count("bidgate_too_large_total")
-        + reading.count("bidgate_invalid_argument_total")
-        + reading.count("bidgate_connections_refused_total")
+        + reading.count(catalog::TOO_LARGE)
+        + reading.count(catalog::INVALID_ARGUMENT)
+        + reading.count(catalog::CONNECTIONS_REFUSED)
 }
 
 /// Events dropped, but for those that the sample rate leaves out.
 fn lost(reading: &Reading) -> u64 {
-    let dropped = reading.by_label("bidgate_telemetry_events_dropped_total");
+    let dropped = reading.by_label(catalog::TELEMETRY_DROPPED);
     let unwanted = dropped
         .iter()
         .filter(|(reason, _)| **reason != "sampled_out");
@@ -133,17 +132,17 @@ mod tests {
     use super::*;
 
     fn reading(evaluations: u64) -> Reading {
-        let dropped = "bidgate_telemetry_events_dropped_total";
+        let dropped = catalog::TELEMETRY_DROPPED;
         Reading::of_counters(&[
-            ("bidgate_evaluations_total", &["pass"], evaluations),
-            ("bidgate_evaluations_total", &["fail"], 7),
-            ("bidgate_shed_total", &[], 2 * evaluations),
-            ("bidgate_malformed_total", &["bid_request"], 9 * evaluations),
-            ("bidgate_malformed_total", &["message"], evaluations),
-            ("bidgate_too_large_total", &[], evaluations),
+            (catalog::EVALUATIONS, &["pass"], evaluations),
+            (catalog::EVALUATIONS, &["fail"], 7),
+            (catalog::SHED, &[], 2 * evaluations),
+            (catalog::MALFORMED, &["bid_request"], 9 * evaluations),
+            (catalog::MALFORMED, &["message"], evaluations),
+            (catalog::TOO_LARGE, &[], evaluations),
             (dropped, &["sampled_out"], 9 * evaluations),
             (dropped, &["ring_full"], 3 * evaluations),
-            ("process_cpu_seconds_total", &[], evaluations * NS_PER_MS),
+            (catalog::CPU_SECONDS, &[], evaluations * NS_PER_MS),
         ])
     }
 

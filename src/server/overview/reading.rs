@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::metrics::{HistogramSnapshot, Sample, Value};
+use crate::metrics::{Family, HistogramSnapshot, Sample, Value};
 use crate::server::instruments::Instruments;
 
 /// Every sample, as `/metrics` would have shown it.
@@ -12,7 +12,7 @@ pub(super) struct Reading(Vec<Taken>);
 /// One sample.
 #[derive(Debug)]
 pub(super) struct Taken {
-    family: &'static str,
+    family: Family,
     labels: Vec<String>,
     amount: Amount,
 }
@@ -33,12 +33,12 @@ impl Reading {
     }
 
     /// Counted in a family, over all its labels.
-    pub(super) fn count(&self, family: &str) -> u64 {
+    pub(super) fn count(&self, family: Family) -> u64 {
         self.of(family).filter_map(Taken::count).sum()
     }
 
     /// Counted in a family that has one label, by its value.
-    pub(super) fn by_label(&self, family: &str) -> BTreeMap<&str, u64> {
+    pub(super) fn by_label(&self, family: Family) -> BTreeMap<&str, u64> {
         let samples = self.of(family).map(|sample| {
             let [label] = sample.labels()?;
             Some((label, sample.count()?))
@@ -47,7 +47,7 @@ impl Reading {
     }
 
     /// The one label of the one sample of a family: what it tells.
-    pub(super) fn info(&self, family: &str) -> Option<&str> {
+    pub(super) fn info(&self, family: Family) -> Option<&str> {
         self.of(family).find_map(|sample| {
             let [label] = sample.labels()?;
             Some(label)
@@ -60,7 +60,7 @@ impl Reading {
         clippy::cast_sign_loss,
         reason = "a gauge of things or bytes is a whole number that fits"
     )]
-    pub(super) fn gauge(&self, family: &str) -> Option<u64> {
+    pub(super) fn gauge(&self, family: Family) -> Option<u64> {
         self.of(family).find_map(|sample| match sample.amount {
             Amount::Gauge(value) => Some(value as u64),
             Amount::Count(_) | Amount::Durations(_) => None,
@@ -68,32 +68,28 @@ impl Reading {
     }
 
     /// Durations of a family, over all its labels.
-    pub(super) fn durations(&self, family: &str) -> Option<HistogramSnapshot> {
+    pub(super) fn durations(&self, family: Family) -> Option<HistogramSnapshot> {
         let histograms = self.of(family).filter_map(|sample| match &sample.amount {
             Amount::Durations(histogram) => Some(HistogramSnapshot::clone(histogram)),
             Amount::Count(_) | Amount::Gauge(_) => None,
         });
-        histograms.reduce(|mut all, one| {
-            for (sum, count) in all.counts.iter_mut().zip(&one.counts) {
-                *sum += count;
-            }
-            all.sum_ns += one.sum_ns;
-            all
-        })
+        histograms.reduce(|all, one| all.plus(&one))
     }
 
     /// The samples of a family.
-    pub(super) fn of(&self, family: &str) -> impl Iterator<Item = &Taken> {
-        self.0.iter().filter(move |sample| sample.family == family)
+    pub(super) fn of(&self, family: Family) -> impl Iterator<Item = &Taken> {
+        self.0
+            .iter()
+            .filter(move |sample| sample.family.name == family.name)
     }
 }
 
 #[cfg(test)]
 impl Reading {
     /// Of counters: family, values of its labels, and how many.
-    pub(super) fn of_counters(counters: &[(&'static str, &[&str], u64)]) -> Self {
+    pub(super) fn of_counters(counters: &[(Family, &[&str], u64)]) -> Self {
         let taken = counters.iter().map(|(family, labels, count)| Taken {
-            family,
+            family: *family,
             labels: labels.iter().map(|label| (*label).to_owned()).collect(),
             amount: Amount::Count(*count),
         });
@@ -120,7 +116,7 @@ impl From<&Sample<'_>> for Taken {
     fn from(sample: &Sample<'_>) -> Self {
         let labels = sample.labels.iter().map(|(_, value)| (*value).to_owned());
         Self {
-            family: sample.family.name,
+            family: sample.family,
             labels: labels.collect(),
             amount: match sample.value {
                 Value::Count(count) | Value::Seconds { ns: count } => Amount::Count(count),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::reading::Reading;
 use super::{MARK_EVERY, POINTS};
+use crate::metrics::catalog;
 use crate::server::clock::Moment;
 use crate::verdict::{GateMode, GateStatus, Verdict};
 
@@ -76,7 +77,7 @@ impl Mark {
     fn at(reading: &Reading) -> Self {
         Self {
             at: Moment::now(),
-            judged: reading.count("bidgate_evaluations_total"),
+            judged: reading.count(catalog::EVALUATIONS),
             failures: failures(reading),
             callers: callers(reading),
         }
@@ -119,7 +120,7 @@ impl Mark {
 
 fn failures(reading: &Reading) -> BTreeMap<Failure, u64> {
     let failed = [GateStatus::Failed, GateStatus::TimedOut].map(GateStatus::name);
-    let outcomes = reading.of("bidgate_gate_outcomes_total");
+    let outcomes = reading.of(catalog::GATE_OUTCOMES);
     let outcomes = outcomes.filter_map(|sample| Some((sample.labels::<4>()?, sample.count()?)));
     outcomes
         .filter(|([_, status, ..], _)| failed.contains(status))
@@ -129,7 +130,7 @@ fn failures(reading: &Reading) -> BTreeMap<Failure, u64> {
 
 fn callers(reading: &Reading) -> BTreeMap<Caller, Verdicts> {
     let mut callers = BTreeMap::<Caller, Verdicts>::new();
-    for sample in reading.of("bidgate_agent_evaluations_total") {
+    for sample in reading.of(catalog::AGENT_EVALUATIONS) {
         let (Some([agent_id, tool, verdict]), Some(count)) = (sample.labels(), sample.count())
         else {
             continue;
@@ -165,13 +166,14 @@ const MARKS: usize = POINTS / MARK_EVERY;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Family;
 
-    const OUTCOMES: &str = "bidgate_gate_outcomes_total";
+    const OUTCOMES: Family = catalog::GATE_OUTCOMES;
 
     fn reading(count: u64) -> Reading {
-        let callers = "bidgate_agent_evaluations_total";
+        let callers = catalog::AGENT_EVALUATIONS;
         Reading::of_counters(&[
-            ("bidgate_evaluations_total", &["pass"], count),
+            (catalog::EVALUATIONS, &["pass"], count),
             (OUTCOMES, &["a", "failed", "often", "warn"], 10 * count),
             (OUTCOMES, &["a", "failed", "rare", "enforce"], count),
             (OUTCOMES, &["a", "timed_out", "", "enforce"], 2 * count),

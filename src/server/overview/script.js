@@ -240,7 +240,7 @@ class Chart {
     this.history = history;
     this.plotAll(history, stats);
     put(this.from, `${span(history.seconds)} ago`);
-    put(this.quiet, history.judged.some(Boolean) ? "" : `no calls in the last ${history.window}`);
+    put(this.quiet, history.judged.some(Boolean) ? "" : history.length ? `no calls in the last ${history.window}` : "no calls yet");
     this.read();
   }
 
@@ -275,7 +275,7 @@ class ThroughputChart extends Chart {
     const step = niceStep(Math.max(4, ...history.judged.map((_, point) => history.rateOfAll(point))));
     const top = 4 * step;
     const below = new Float64Array(history.length);
-    this.scale([0, 1, 2, 3, 4].map(line => ({ y: SIZE * (1 - line / 4), words: rate(line * step) })));
+    this.scale([0, 1, 2, 3, 4].map(line => ({ y: SIZE * (1 - line / 4), words: rate(line * step).replace(/\.0$/, "") })));
     VERDICTS.forEach((verdict, series) => {
       const from = Array.from(below, value => level(value, top));
       below.forEach((_, point) => { below[point] += history.rate(verdict, point); });
@@ -412,7 +412,7 @@ function rest(shown, leftOut, nothing) {
 }
 
 function sayWindow(id, recent) {
-  put(at(id).querySelector(".window"), `in the last ${span(recent.seconds)}`);
+  put(at(id).querySelector(".window"), recent.seconds ? `in the last ${span(recent.seconds)}` : "");
 }
 
 // Rows are kept from one answer to the next, so that a text that was selected stays so.
@@ -448,10 +448,14 @@ function showPolicy(policy) {
 
 function showTelemetry(telemetry) {
   const { sink, offered, delivered, dropped, in_flight, batches_pending, retries } = telemetry;
-  put(at("telemetry-sink"), sink === "none" ? "off" : `to ${sink}`);
+  const off = sink === "none";
+  put(at("telemetry-sink"), off ? "off" : `to ${sink}`);
+  at("telemetry-off").hidden = !off;
+  at("telemetry-on").hidden = off;
   bar(at("telemetry-bar"), [["delivered", delivered], ["flying", in_flight], ["dropped", unwanted(telemetry)]]);
   put(at("telemetry-delivered"), `${count(delivered)} of ${count(offered)}`);
-  put(at("telemetry-pending"), `${count(in_flight)} in ${count(batches_pending)}; ${count(retries)} retries`);
+  put(at("telemetry-pending"), `${count(in_flight)} events, ${count(batches_pending)} batches`);
+  put(at("telemetry-retries"), count(retries));
   const reasons = Object.entries(dropped).filter(([, events]) => events > 0);
   putTitled(at("telemetry-dropped"), reasons.map(([reason, events]) => `${count(events)} ${reason.replaceAll("_", " ")}`).join(", ") || "0");
 }

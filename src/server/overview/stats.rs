@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Past;
 use super::reading::Reading;
+use crate::metrics::catalog;
 use crate::server::admin::Admin;
 use crate::server::living::Standing;
 
@@ -18,9 +19,9 @@ pub(super) fn of(admin: &Admin, present: &Reading, past: &Past) -> Value {
         "ready": not_ready_reason.is_none(),
         "not_ready_reason": not_ready_reason,
         "listeners": listeners,
-        "in_flight": present.gauge("bidgate_in_flight"),
-        "max_in_flight": present.gauge("bidgate_max_in_flight"),
-        "connections_open": present.gauge("bidgate_connections_open"),
+        "in_flight": present.gauge(catalog::IN_FLIGHT),
+        "max_in_flight": present.gauge(catalog::MAX_IN_FLIGHT),
+        "connections_open": present.gauge(catalog::CONNECTIONS_OPEN),
         "totals": totals(present),
         "recent": past.recent.to_json(present),
         "policy": policy(&admin.settings.policy.standing()),
@@ -32,12 +33,12 @@ pub(super) fn of(admin: &Admin, present: &Reading, past: &Past) -> Value {
 
 fn totals(present: &Reading) -> Value {
     json!({
-        "verdicts": present.by_label("bidgate_evaluations_total"),
-        "shed": present.count("bidgate_shed_total"),
-        "too_large": present.count("bidgate_too_large_total"),
-        "malformed": present.by_label("bidgate_malformed_total"),
-        "invalid_argument": present.count("bidgate_invalid_argument_total"),
-        "connections_refused": present.count("bidgate_connections_refused_total"),
+        "verdicts": present.by_label(catalog::EVALUATIONS),
+        "shed": present.count(catalog::SHED),
+        "too_large": present.count(catalog::TOO_LARGE),
+        "malformed": present.by_label(catalog::MALFORMED),
+        "invalid_argument": present.count(catalog::INVALID_ARGUMENT),
+        "connections_refused": present.count(catalog::CONNECTIONS_REFUSED),
     })
 }
 
@@ -56,22 +57,22 @@ fn policy(standing: &Standing) -> Value {
 
 fn telemetry(present: &Reading) -> Value {
     json!({
-        "sink": present.info("bidgate_telemetry_info"),
-        "offered": present.count("bidgate_telemetry_events_offered_total"),
-        "delivered": present.count("bidgate_telemetry_events_delivered_total"),
-        "dropped": present.by_label("bidgate_telemetry_events_dropped_total"),
-        "in_flight": present.gauge("bidgate_telemetry_events_in_flight"),
-        "batches_pending": present.gauge("bidgate_telemetry_batches_pending"),
-        "batches_delivered": present.count("bidgate_telemetry_batches_delivered_total"),
-        "retries": present.count("bidgate_telemetry_retries_total"),
+        "sink": present.info(catalog::TELEMETRY_INFO),
+        "offered": present.count(catalog::TELEMETRY_OFFERED),
+        "delivered": present.count(catalog::TELEMETRY_DELIVERED),
+        "dropped": present.by_label(catalog::TELEMETRY_DROPPED),
+        "in_flight": present.gauge(catalog::TELEMETRY_IN_FLIGHT),
+        "batches_pending": present.gauge(catalog::TELEMETRY_PENDING),
+        "batches_delivered": present.count(catalog::TELEMETRY_BATCHES),
+        "retries": present.count(catalog::TELEMETRY_RETRIES),
     })
 }
 
 /// What the system does not tell is null.
 fn process(present: &Reading) -> Value {
     json!({
-        "resident_memory_bytes": present.gauge("process_resident_memory_bytes"),
-        "open_fds": present.gauge("process_open_fds"),
-        "threads": present.gauge("process_threads"),
+        "resident_memory_bytes": present.gauge(catalog::RESIDENT_MEMORY),
+        "open_fds": present.gauge(catalog::OPEN_FDS),
+        "threads": present.gauge(catalog::THREADS),
     })
 }
