@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at};
 
 use super::batch::{Drops, Outcome, Settled};
 use super::batcher::Moment;
@@ -25,10 +25,12 @@ pub(super) struct Handle {
 }
 
 impl Handle {
-    /// Delivers what is left until `timeout` is over.
+    /// Delivers what is left until `timeout` is over. A thread that a file system holds up beyond that is left behind.
     pub(super) async fn flush(self, timeout: Duration) {
-        if self.stop.send(Instant::now() + timeout).is_ok() {
-            self.ended.await.unwrap_or_default();
+        let deadline = Instant::now() + timeout;
+        if self.stop.send(deadline).is_ok() {
+            let ended = timeout_at(deadline + END_MARGIN, self.ended).await;
+            ended.unwrap_or(Ok(())).unwrap_or_default();
         }
     }
 }
@@ -58,7 +60,8 @@ pub(super) fn start(
             };
             thread.run(stopped).await;
         });
-        drop(runtime);
+        // The look-up of a name that hangs is left behind.
+        runtime.shutdown_background();
         announce_end.send(()).unwrap_or_default();
     })?;
     started.recv().map_err(io::Error::other)??;
@@ -105,7 +108,8 @@ impl Thread {
         }
         self.note();
         let cause = self.delivery.as_ref().map_or("", Delivery::cause);
-        self.losses.tell(self.ledger.dropped(), cause, now.clock);
+        self.losses
+            .tell_sometimes(self.ledger.dropped(), cause, now.clock);
     }
 
     fn settle(&mut self, settled: &Settled) {
@@ -137,6 +141,8 @@ impl Thread {
                 break;
             }
             tokio::select! {
+                // What has ended by the deadline has ended in time.
+                biased;
                 settled = settled(&mut self.delivery) => self.settle(&settled),
                 () = sleep_until(deadline) => break,
             }
@@ -144,25 +150,27 @@ impl Thread {
         self.give_up();
     }
 
-    /// Closes the last batch. False while there is no room for it.
+    /// Closes the last batches. False while there is no room for one.
     fn close(&mut self) -> bool {
         let Some(delivery) = &mut self.delivery else {
             return true;
         };
-        if !delivery.has_room() {
-            return false;
+        while delivery.has_room() {
+            if let Some(batch) = self.gatherer.close_early(Moment::now()) {
+                delivery.push(batch);
+            }
+            if !self.gatherer.has_more_to_tell() {
+                return true;
+            }
         }
-        if let Some(batch) = self.gatherer.close_early(Moment::now()) {
-            delivery.push(batch);
-        }
-        true
+        false
     }
 
     fn give_up(mut self) {
         let Some(delivery) = self.delivery.take() else {
             return;
         };
-        let retries = delivery.retries();
+        let (retries, cause) = (delivery.retries(), delivery.cause().to_owned());
         for settled in delivery.abandon() {
             self.gatherer.settle(&settled);
         }
@@ -170,6 +178,7 @@ impl Thread {
             .settle(self.gatherer.unsent(), Outcome::Shutdown);
         self.ledger.note(0, retries);
         let account = self.ledger.gauges();
+        self.losses.tell(account.dropped, &cause);
         let not_sent = account.dropped.shutdown;
         if not_sent == 0 {
             tracing::info!(account.offered, account.delivered, "telemetry flushed");
@@ -208,7 +217,10 @@ impl Moment {
     }
 }
 
-/// Says in the log, every now and then, what was dropped and ought not to be.
+/// What the end of the thread may take beyond the deadline of its flush.
+const END_MARGIN: Duration = Duration::from_millis(500);
+
+/// Says in the log what was dropped and ought not to be.
 #[derive(Debug, Default)]
 struct Losses {
     told: Drops,
@@ -216,25 +228,30 @@ struct Losses {
 }
 
 impl Losses {
-    fn tell(&mut self, dropped: Drops, cause: &str, now: Instant) {
+    /// Tells them if the last line about them is old enough.
+    fn tell_sometimes(&mut self, dropped: Drops, cause: &str, now: Instant) {
+        let recently = |at| now.duration_since(at) < LOSSES_EVERY;
+        if !self.at.is_some_and(recently) && self.tell(dropped, cause) {
+            self.at = Some(now);
+        }
+    }
+
+    /// Tells what is new, if there is something. `cause` is of the batch that was lost last.
+    fn tell(&mut self, dropped: Drops, cause: &str) -> bool {
         let new = dropped.without(&self.told);
-        let lost = new.ring_full + new.retry_exhausted + new.rejected;
-        if lost == 0
-            || self
-                .at
-                .is_some_and(|at| now.duration_since(at) < LOSSES_EVERY)
-        {
-            return;
+        let in_batches = new.retry_exhausted + new.rejected;
+        if new.ring_full + in_batches == 0 {
+            return false;
         }
         tracing::warn!(
             new.ring_full,
             new.retry_exhausted,
             new.rejected,
-            cause,
+            cause = if in_batches > 0 { cause } else { "" },
             "telemetry dropped events"
         );
         self.told = dropped;
-        self.at = Some(now);
+        true
     }
 }
 
