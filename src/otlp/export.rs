@@ -122,7 +122,8 @@ impl Metrics {
             };
             let mut snapshot = Snapshot::new(Times {
                 start,
-                now: unix_ns(),
+                // A clock that is set back tells of no time before the start.
+                now: unix_ns().max(start),
             });
             (self.collect)(&mut |sample| snapshot.add(sample));
             // What is not taken is not sent again: the next message says all of it, and more.
