@@ -162,7 +162,11 @@ impl Telemetry {
     /// called when all writers have ended.
     pub async fn flush(self) {
         if let Some(thread) = self.thread {
-            thread.flush(self.flush_timeout).await;
+            let said = thread.flush(self.flush_timeout).await;
+            if !said {
+                let not_sent = self.ledger.gauges().in_flight;
+                tracing::warn!(not_sent, "telemetry was held up, and is left behind");
+            }
         }
     }
 }

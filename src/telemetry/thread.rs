@@ -25,13 +25,15 @@ pub(super) struct Handle {
 }
 
 impl Handle {
-    /// Delivers what is left until `timeout` is over. A thread that a file system holds up beyond that is left behind.
-    pub(super) async fn flush(self, timeout: Duration) {
+    /// Delivers what is left until `timeout` is over, and has the thread say what was not. False if the thread did not
+    /// come to that, because a file system holds it up, or ended before.
+    pub(super) async fn flush(self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
-        if self.stop.send(deadline).is_ok() {
-            let ended = timeout_at(deadline + END_MARGIN, self.ended).await;
-            ended.unwrap_or(Ok(())).unwrap_or_default();
-        }
+        let told = self.stop.send(deadline).is_ok();
+        told && matches!(
+            timeout_at(deadline + END_MARGIN, self.ended).await,
+            Ok(Ok(()))
+        )
     }
 }
 
@@ -218,7 +220,7 @@ impl Moment {
 }
 
 /// What the end of the thread may take beyond the deadline of its flush.
-const END_MARGIN: Duration = Duration::from_millis(500);
+const END_MARGIN: Duration = Duration::from_secs(1);
 
 /// Says in the log what was dropped and ought not to be.
 #[derive(Debug, Default)]
