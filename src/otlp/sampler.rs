@@ -20,7 +20,7 @@ impl Sampler {
         }
     }
 
-    /// Reads `OTEL_TRACES_SAMPLER`; `ratio` is what [`Self::ratio`] makes of `OTEL_TRACES_SAMPLER_ARG`.
+    /// Reads `OTEL_TRACES_SAMPLER`; `ratio` is what [`Ratio::read`] makes of `OTEL_TRACES_SAMPLER_ARG`.
     pub(super) fn named(name: &str, ratio: Ratio) -> Option<Self> {
         let (root, parent_decides) = match name.strip_prefix("parentbased_") {
             Some(root) => (root, true),
