@@ -3,7 +3,8 @@
 use std::io;
 use std::thread::{self, JoinHandle};
 
-/// Starts a thread of the lowest priority. What it does costs calls no more than the cache.
+/// Starts a thread of low priority: where calls want the whole of a core it gets a tenth of it, and otherwise what is
+/// left.
 ///
 /// # Errors
 /// When the system has no thread to give.
@@ -20,13 +21,13 @@ pub(crate) fn spawn(
 /// On Linux a thread has a priority of its own, which it may always lower; elsewhere that would be the process's.
 fn give_way() {
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, LOWEST_PRIORITY) {
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
         tracing::warn!(%error, "a thread in the background runs at the priority of calls");
     }
 }
 
 #[cfg(target_os = "linux")]
-const LOWEST_PRIORITY: i32 = 19;
+const NICENESS: i32 = 10;
 
 #[cfg(test)]
 mod tests {
@@ -38,7 +39,7 @@ mod tests {
         let (tell, told) = std::sync::mpsc::channel();
         let thread = super::spawn("test", move || tell.send(priority()).unwrap()).unwrap();
         thread.join().unwrap();
-        assert_eq!(told.recv().unwrap(), 19);
+        assert_eq!(told.recv().unwrap(), super::NICENESS);
         assert_eq!(priority(), own);
     }
 }

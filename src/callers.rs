@@ -28,7 +28,7 @@ impl CallerId {
     /// How many there can be, [`Self::OTHER`] included.
     pub const COUNT: usize = SLOTS as usize + 1;
 
-    /// From 0 to [`Self::COUNT`].
+    /// From 0, below [`Self::COUNT`].
     #[must_use]
     pub const fn index(self) -> usize {
         self.0 as usize

@@ -10,6 +10,9 @@ pub const CALLERS_MAX: usize = 256;
 /// Bytes of the events of a telemetry batch, beyond which it closes: with its counts it stays below the mebibyte that a
 /// collector takes. A hundred events of six gates have some sixty thousand.
 pub const TELEMETRY_EVENTS_BYTES: usize = 1 << 19;
+/// Bytes of the counts of a telemetry batch, beyond which the rest is left to the next one. Those of all callers there can
+/// be fit, with every verdict and names of a hundred bytes; a hostile caller has longer ones, made of what is escaped.
+pub const TELEMETRY_COUNTS_BYTES: usize = 3 << 17;
 /// Bytes of `bid_id` and `impid` echoed in a reply (spec: contract §1).
 pub const ECHOED_ID_BYTES: usize = 128;
 /// Bytes of a finding's `detail` (spec: contract §1).
@@ -58,6 +61,7 @@ pub const SCHEMA_STEPS_MAX: u32 = 1 << 20;
 pub const SCHEMA_LEVELS_MAX: u32 = 256;
 
 const _: () = assert!(MESSAGE_BYTES_MAX < 1 << 31);
+const _: () = assert!(TELEMETRY_EVENTS_BYTES + TELEMETRY_COUNTS_BYTES < 1 << 20);
 const _: () = assert!(GATES_MAX <= 255);
 const _: () = assert!(OVERRIDES_MAX <= 128);
 

@@ -8,7 +8,7 @@ use http::Uri;
 use http::uri::Scheme;
 
 use super::size;
-use crate::document::{Document, Section};
+use crate::document::{Document, Section, holds_key};
 
 /// Where records of evaluations go, and how.
 #[derive(Clone, Debug)]
@@ -215,7 +215,7 @@ fn refuse_keys(section: &mut Section) {
 /// A text that is no key.
 fn text(section: &mut Section, key: &str) -> String {
     let text = section.string(key, "");
-    if KEY_PREFIXES.iter().any(|prefix| text.contains(prefix)) {
+    if holds_key(&text) {
         section.reject(
             key,
             "holds a key, which does not belong in a configuration; see api_key_file and secret_key_file",
@@ -224,9 +224,6 @@ fn text(section: &mut Section, key: &str) -> String {
     }
     text
 }
-
-/// How publishable and secret keys begin.
-const KEY_PREFIXES: [&str; 2] = ["pk_live_", "sk_live_"];
 
 fn path(section: &mut Section, key: &str) -> Option<PathBuf> {
     let path = text(section, key);

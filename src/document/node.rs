@@ -1,6 +1,9 @@
 //! The tree of a document.
+
 use std::fmt;
 use std::path::Path;
+
+use super::problem::{A_KEY, holds_key};
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -195,9 +198,7 @@ impl fmt::Display for Value {
             Self::Flag(flag) => write!(f, "{flag}"),
             Self::Integer(integer) => write!(f, "{integer}"),
             Self::Number(number) => write!(f, "{number:?}"),
-            Self::Text(text) if KEY_PREFIXES.iter().any(|prefix| text.contains(prefix)) => {
-                f.write_str("a key")
-            }
+            Self::Text(text) if holds_key(text) => f.write_str(A_KEY),
             Self::Text(text) if text.chars().nth(SHOWN_CHARS).is_some() => {
                 write!(
                     f,
@@ -212,7 +213,5 @@ impl fmt::Display for Value {
     }
 }
 
-/// How the keys of telemetry begin, which a message never shows.
-const KEY_PREFIXES: [&str; 2] = ["pk_live_", "sk_live_"];
 /// Characters of a text that a message shows: enough to recognise it, and the line stays short.
 const SHOWN_CHARS: usize = 40;

@@ -1,4 +1,5 @@
 //! What is wrong with a document.
+
 use std::fmt;
 
 /// One thing that is wrong, and where.
@@ -13,15 +14,21 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem at a place.
+    /// A problem at a place. A path that holds a key of telemetry is not told; control characters in it are escaped, for
+    /// it is shown on terminals.
     pub fn new(
         place: impl Into<String>,
         path: impl Into<String>,
         message: impl Into<String>,
     ) -> Self {
+        let path = path.into();
         Self {
             place: place.into(),
-            path: path.into(),
+            path: if holds_key(&path) {
+                A_KEY.to_owned()
+            } else {
+                visible(path)
+            },
             message: message.into(),
         }
     }
@@ -52,6 +59,27 @@ impl fmt::Display for Problem {
         }
     }
 }
+
+fn visible(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let shown = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(shown).collect()
+}
+
+/// Whether a text holds a key of telemetry, which no message may quote (spec: telemetry §4).
+pub(crate) fn holds_key(text: &str) -> bool {
+    ["pk_live_", "sk_live_"]
+        .iter()
+        .any(|prefix| text.contains(prefix))
+}
+
+/// What stands for a text that holds one.
+pub(super) const A_KEY: &str = "a key";
 
 /// Everything that is wrong with a document; never empty when returned as an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Finished lines on their way to standard error.
 
 use std::cell::Cell;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -96,19 +97,30 @@ impl Write for &Logger {
     }
 }
 
-/// Errors are shown as they come, and some quote what breaks a line.
+/// Some of what is shown was written by others, and may hold what breaks a line or speaks to a terminal. Escapes are
+/// those of JSON, so that a line of JSON stays one. The sequence that begins a colour is left to the formatter.
 fn in_one_line(text: &[u8]) -> Vec<u8> {
-    let text = text.strip_suffix(b"\n").unwrap_or(text);
-    let mut line = Vec::with_capacity(text.len() + 1);
-    for &byte in text {
-        match byte {
-            b'\n' => line.extend_from_slice(b"\\n"),
-            b'\r' => line.extend_from_slice(b"\\r"),
+    let text = String::from_utf8_lossy(text);
+    let mut line = String::with_capacity(text.len() + 1);
+    for character in text.trim_end_matches('\n').chars() {
+        match character {
+            '\n' => line.push_str("\\n"),
+            '\r' => line.push_str("\\r"),
+            '\t' | '\u{1b}' => line.push(character),
+            other if is_unseen(other) => {
+                // Writing to a string cannot fail.
+                write!(line, "\\u{:04x}", u32::from(other)).unwrap_or_default();
+            }
             other => line.push(other),
         }
     }
-    line.push(b'\n');
-    line
+    line.push('\n');
+    line.into_bytes()
+}
+
+/// Control characters, ends of lines, and what turns the direction of a text.
+fn is_unseen(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Starts the thread that writes the lines.
@@ -194,5 +206,8 @@ mod tests {
     fn what_breaks_a_line_is_escaped() {
         assert_eq!(in_one_line(b"a\nb\r\nc\n"), b"a\\nb\\r\\nc\n");
         assert_eq!(in_one_line(b"plain\n"), b"plain\n");
+        let spoken = "a\u{9b}31m\u{7f}\u{2028}\u{202e}\0b\n";
+        let escaped = "a\\u009b31m\\u007f\\u2028\\u202e\\u0000b\n";
+        assert_eq!(in_one_line(spoken.as_bytes()), escaped.as_bytes());
     }
 }

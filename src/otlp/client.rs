@@ -96,8 +96,8 @@ impl Client {
             return Err(ExportError::Http(head.status));
         }
         let body = Limited::new(body, ANSWER_BYTES).collect().await;
-        let body = body.map_err(ExportError::Transport)?.to_bytes();
-        M::Answer::decode(body).map_err(ExportError::transport)
+        let body = body.map_err(|_unread| ExportError::Answer)?.to_bytes();
+        M::Answer::decode(body).map_err(|_unread| ExportError::Answer)
     }
 }
 
@@ -127,6 +127,8 @@ pub(super) enum ExportError {
     Timeout,
     /// The receiver could not be reached, or what it said is no answer.
     Transport(Box<dyn Error + Send + Sync>),
+    /// It answered with success, and otherwise than the protocol says.
+    Answer,
     /// It answered with another status than success.
     Http(StatusCode),
     /// The same, with gRPC.
@@ -142,6 +144,8 @@ impl ExportError {
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Timeout | Self::Transport(_) => true,
+            // It may have taken the message, and would have it twice.
+            Self::Answer => false,
             Self::Http(status) => matches!(status.as_u16(), 429 | 502 | 503 | 504),
             Self::Grpc(status) => is_transient(status),
         }
@@ -170,6 +174,7 @@ impl fmt::Display for ExportError {
         match self {
             Self::Timeout => f.write_str("no answer in time"),
             Self::Transport(cause) => write!(f, "{}", root_cause(cause.as_ref())),
+            Self::Answer => f.write_str("its answer is not OTLP"),
             Self::Http(status) => write!(f, "answered {}", status.as_u16()),
             Self::Grpc(status) => match status.source() {
                 Some(cause) => write!(f, "{}", root_cause(cause)),

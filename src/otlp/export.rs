@@ -53,7 +53,11 @@ impl ExportThread {
     pub(super) fn start(work: Work) -> io::Result<Self> {
         let (stop, stopped) = watch::channel(false);
         let (announce_end, ended) = oneshot::channel();
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            // A look-up of a name that gets no answer holds a thread for as long as the system waits.
+            .max_blocking_threads(1)
+            .build()?;
         background::spawn("bidgate-otlp", move || {
             runtime.block_on(work.run(stopped));
             // Whatever hangs, such as the look-up of a name, is left behind.
@@ -122,7 +126,8 @@ impl Metrics {
             };
             let mut snapshot = Snapshot::new(Times {
                 start,
-                now: unix_ns(),
+                // A clock that is set back tells of no time before the start.
+                now: unix_ns().max(start),
             });
             (self.collect)(&mut |sample| snapshot.add(sample));
             // What is not taken is not sent again: the next message says all of it, and more.

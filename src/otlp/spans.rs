@@ -20,7 +20,7 @@ use super::messages::{scope, text};
 use super::sampler::Sampler;
 use crate::telemetry::{Seen, TraceParent};
 use crate::verdict::{GateOutcome, GateStatus, Reason, Verdict};
-use crate::wire::EvaluationId;
+use crate::wire::{EvaluationId, mix};
 
 impl Export for ExportTraceServiceRequest {
     type Answer = ExportTraceServiceResponse;
@@ -214,13 +214,6 @@ impl Ids {
 fn halves(number: u128) -> [u64; 2] {
     let half = |shift: u32| u64::try_from(number >> shift & u128::from(u64::MAX)).unwrap_or(0);
     [half(64), half(0)]
-}
-
-/// The output function of `SplitMix64`: different numbers stay different, and their bits look random.
-fn mix(number: u64) -> u64 {
-    let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ number >> 31
 }
 
 /// The fractional part of the golden ratio, in units of 2^-64.

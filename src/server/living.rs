@@ -108,15 +108,22 @@ impl LivingPolicy {
 }
 
 impl Refused {
-    /// One problem a line, without anything that would break one.
+    /// One problem a line, without anything that would break one, and a last line for those that are too many.
     pub(super) fn lines(&self) -> Vec<String> {
         let Problems(problems) = &self.problems;
-        problems
-            .iter()
+        let shown = problems.iter().take(PROBLEMS_SHOWN);
+        let more = problems.len().saturating_sub(PROBLEMS_SHOWN);
+        let more = (more > 0)
+            .then(|| format!("and {more} more: `bidgate policy validate` tells all of them"));
+        shown
             .map(|problem| one_line(&problem.to_string()))
+            .chain(more)
             .collect()
     }
 }
+
+/// Somebody who has mended these tries again.
+const PROBLEMS_SHOWN: usize = 50;
 
 /// A key of a document may hold what ends a line.
 fn one_line(text: &str) -> String {

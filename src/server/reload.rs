@@ -104,8 +104,9 @@ impl Reloader {
             let keys = changed.join(", ");
             tracing::warn!(keys, "these settings have changed and wait for a restart");
         }
-        tracing::info!(policy_version = config.policy.version(), "policy loaded");
+        let policy_version = config.policy.version().to_owned();
         self.policy.replace(config.policy);
+        tracing::info!(policy_version, "policy loaded");
     }
 
     fn refuse(&self, problems: Problems) {

@@ -48,6 +48,6 @@ pub(super) enum Outcome {
 /// Evaluations by caller and verdict: exact, whatever became of their events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
-    /// Cell and number, sorted by cell, no number 0.
+    /// Cell and number, no cell twice, no number 0.
     pub(super) cells: Vec<(usize, u64)>,
 }

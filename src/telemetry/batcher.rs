@@ -12,7 +12,7 @@ use super::ledger::Ledger;
 use super::names::GateNames;
 use super::seen::Seen;
 use crate::callers::CallerId;
-use crate::limits::TELEMETRY_EVENTS_BYTES;
+use crate::limits::{TELEMETRY_COUNTS_BYTES, TELEMETRY_EVENTS_BYTES};
 use crate::metrics::Metrics;
 use crate::policy::version;
 use crate::verdict::Verdict;
@@ -56,6 +56,8 @@ pub(super) struct Batcher {
     /// The policy of these events.
     policy: u64,
     told: Told,
+    /// The first caller whose counts found no room in the batch that closed last: the next one begins with them.
+    untold_from: Option<CallerId>,
 }
 
 /// What closed batches have told, those apart that are known to be lost: their part is told again.
@@ -80,6 +82,7 @@ impl Batcher {
                 counts: vec![0; CELLS],
                 dropped: Drops::default(),
             },
+            untold_from: None,
         }
     }
 
@@ -103,6 +106,11 @@ impl Batcher {
         now.duration_since(self.since) >= self.rules.max_age
     }
 
+    /// Whether the batch that closed last had no room for all counts.
+    pub(super) const fn has_more_to_tell(&self) -> bool {
+        self.untold_from.is_some()
+    }
+
     /// Adds an event that the open batch takes.
     pub(super) fn add(&mut self, seen: &Seen<'_>) {
         json::append_event(&mut self.json, seen);
@@ -116,7 +124,8 @@ impl Batcher {
     /// what stands in a batch is in the counts of this one or of one before.
     pub(super) fn close(&mut self, sources: Sources<'_>, now: Moment) -> Option<Batch> {
         self.since = now.clock;
-        let counts = self.counts(sources.metrics);
+        let (counts, untold_from) = self.counts(sources.metrics);
+        self.untold_from = untold_from;
         let dropped = sources.ledger.dropped().without(&self.told.dropped);
         if self.events == 0 && counts.cells.is_empty() && dropped == Drops::default() {
             return None;
@@ -148,19 +157,32 @@ impl Batcher {
         self.told.remove(&lost.counts);
     }
 
-    fn counts(&self, metrics: &Metrics) -> Counts {
-        let mut cells = Vec::new();
-        for caller in metrics.callers().known() {
-            for verdict in Verdict::ALL {
-                let cell = cell(caller, verdict);
-                let told = self.told.counts.get(cell).copied().unwrap_or_default();
-                let n = metrics.evaluations(caller, verdict) - told;
-                if n > 0 {
-                    cells.push((cell, n));
+    /// What was evaluated and not told, of as many callers as a batch has room for, and the first of those behind them.
+    fn counts(&self, metrics: &Metrics) -> (Counts, Option<CallerId>) {
+        let (mut counts, mut room) = (Counts::default(), TELEMETRY_COUNTS_BYTES);
+        let callers = metrics.callers();
+        let (before, after): (Vec<_>, Vec<_>) =
+            callers.known().partition(|id| Some(*id) < self.untold_from);
+        for caller in after.into_iter().chain(before) {
+            let entry_bytes = json::count_bytes_max(callers.names(caller));
+            for (cell, n) in self.untold(caller, metrics) {
+                if room < entry_bytes {
+                    return (counts, Some(caller));
                 }
+                room -= entry_bytes;
+                counts.cells.push((cell, n));
             }
         }
-        Counts { cells }
+        (counts, None)
+    }
+
+    fn untold(&self, caller: CallerId, metrics: &Metrics) -> impl Iterator<Item = (usize, u64)> {
+        Verdict::ALL.into_iter().filter_map(move |verdict| {
+            let cell = cell(caller, verdict);
+            let told = self.told.counts.get(cell).copied().unwrap_or_default();
+            let n = metrics.evaluations(caller, verdict) - told;
+            (n > 0).then_some((cell, n))
+        })
     }
 
     fn body(

@@ -63,6 +63,24 @@ struct Count<'b> {
     n: u64,
 }
 
+/// The bytes that an entry of [`CountList`] takes at most.
+pub(super) fn count_bytes_max((agent_id, tool): (&str, &str)) -> usize {
+    COUNT_BYTES_MAX + escaped_bytes_max(agent_id) + escaped_bytes_max(tool)
+}
+
+/// Of an entry without its names, with the longest verdict and number, and the comma behind it.
+const COUNT_BYTES_MAX: usize = 96;
+
+/// A control character takes six bytes at most, quotes and backslashes two.
+fn escaped_bytes_max(text: &str) -> usize {
+    let bytes = text.bytes().map(|byte| match byte {
+        0..0x20 => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    });
+    bytes.sum()
+}
+
 /// A batch: head and tail are objects that the events join to one.
 pub(super) fn body(head: &Head<'_>, events: &[u8], tail: &Tail<'_>) -> Vec<u8> {
     let mut body = Vec::with_capacity(events.len() + HEAD_AND_TAIL_BYTES);
@@ -213,6 +231,17 @@ impl Serialize for Iso8601 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_entry_of_counts_has_no_more_bytes_than_are_planned_for() {
+        for name in ["", "bidder", "\"\\\n\0\u{1f}\u{7f}\u{2028}\u{1f600}"] {
+            let mut list = CountList::default();
+            list.add((name, name), Verdict::NotEvaluated, u64::MAX);
+            let mut json = Vec::new();
+            write(&mut json, &list);
+            assert!(json.len() <= count_bytes_max((name, name)), "{name:?}");
+        }
+    }
 
     #[test]
     fn a_moment_has_six_digits_behind_its_seconds() {

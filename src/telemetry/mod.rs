@@ -69,7 +69,7 @@ use batcher::Batcher;
 use delivery::Delivery;
 use gather::{Batching, Gatherer, Sampling};
 use record::RECORD_WORDS;
-use ring::ring;
+use ring::{Producer, ring};
 use sink::Sink;
 use thread::Handle;
 
@@ -112,15 +112,12 @@ impl Telemetry {
         let Some(hears) = sink.as_ref().map(|_| Hears::All).or(heard) else {
             return Ok((Self::idle(settings), Vec::new()));
         };
-        let (mut pens, mut shared, mut consumers) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..plan.writers {
-            let (producer, consumer) = ring(records(settings, hears), RECORD_WORDS);
-            shared.push(Arc::clone(producer.ring()));
-            pens.push(Pen::new(producer, hears));
-            consumers.push(consumer);
-        }
+        let (producers, consumers): (Vec<_>, Vec<_>) = (0..plan.writers)
+            .map(|_| ring(records(settings, hears), RECORD_WORDS))
+            .unzip();
+        let rings = producers.iter().map(Producer::ring).cloned();
         let ledger = Arc::new(match &sink {
-            Some(sink) => Ledger::new(sink.name(), shared),
+            Some(sink) => Ledger::new(sink.name(), rings.collect()),
             // What listeners are told of is nobody's to deliver.
             None => Ledger::new(NO_SINK, Vec::new()),
         });
@@ -135,23 +132,16 @@ impl Telemetry {
             Arc::clone(plan.gate_names),
             batching,
         );
-        let rules = |sink: &Sink| delivery::Rules {
-            concurrent: sink.concurrent(),
-            pending_max: settings.max_pending_batches,
-            retries: settings.retries,
-            retry_delay: settings.retry_delay,
-        };
-        let delivering = sink.map(|sink| {
-            let rules = rules(&sink);
-            move || Delivery::new(sink, rules)
-        });
+        let delivering = sink.map(|sink| delivering(sink, settings));
         let thread = thread::start(gatherer, Arc::clone(&ledger), delivering);
         let telemetry = Self {
             ledger,
             thread: Some(thread.map_err(StartError::Thread)?),
             flush_timeout: settings.flush_timeout,
         };
-        Ok((telemetry, pens))
+        let producers = producers.into_iter();
+        let pens = producers.map(|producer| Pen::new(producer, hears));
+        Ok((telemetry, pens.collect()))
     }
 
     fn idle(settings: &config::Telemetry) -> Self {
@@ -172,7 +162,11 @@ impl Telemetry {
     /// called when all writers have ended.
     pub async fn flush(self) {
         if let Some(thread) = self.thread {
-            thread.flush(self.flush_timeout).await;
+            let said = thread.flush(self.flush_timeout).await;
+            if !said {
+                let not_sent = self.ledger.gauges().in_flight;
+                tracing::warn!(not_sent, "telemetry was held up, and is left behind");
+            }
         }
     }
 }
@@ -203,6 +197,20 @@ fn batching(settings: &config::Telemetry, ledger: &Arc<Ledger>) -> Result<Batchi
     };
     let batcher = Batcher::new(rules, Instant::now());
     Ok(Batching::new(batcher, Arc::clone(ledger), sampling))
+}
+
+/// Makes the delivery, on the runtime that it needs.
+fn delivering(
+    sink: Sink,
+    settings: &config::Telemetry,
+) -> impl FnOnce() -> Delivery<Sink> + Send + use<> {
+    let rules = delivery::Rules {
+        concurrent: sink.concurrent(),
+        pending_max: settings.max_pending_batches,
+        retries: settings.retries,
+        retry_delay: settings.retry_delay,
+    };
+    move || Delivery::new(sink, rules)
 }
 
 /// The name of the host, unless the configuration has another one.

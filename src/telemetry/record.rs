@@ -40,7 +40,7 @@ pub(super) fn is_notable<'o>(
 }
 
 /// Words of the largest record.
-pub(super) const RECORD_WORDS: usize = HEAD_WORDS + TRACE_WORDS + GATES_MAX + 1;
+pub(super) const RECORD_WORDS: usize = HEAD_WORDS + TRACE_WORDS + GATES_MAX;
 const HEAD_WORDS: usize = 6;
 const TRACE_WORDS: usize = 3;
 /// What stands for no reason.

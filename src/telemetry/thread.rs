@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at};
 
 use super::batch::{Drops, Outcome, Settled};
 use super::batcher::Moment;
@@ -25,11 +25,15 @@ pub(super) struct Handle {
 }
 
 impl Handle {
-    /// Delivers what is left until `timeout` is over.
-    pub(super) async fn flush(self, timeout: Duration) {
-        if self.stop.send(Instant::now() + timeout).is_ok() {
-            self.ended.await.unwrap_or_default();
-        }
+    /// Delivers what is left until `timeout` is over, and has the thread say what was not. False if the thread did not
+    /// come to that, because a file system holds it up, or ended before.
+    pub(super) async fn flush(self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        let told = self.stop.send(deadline).is_ok();
+        told && matches!(
+            timeout_at(deadline + END_MARGIN, self.ended).await,
+            Ok(Ok(()))
+        )
     }
 }
 
@@ -58,7 +62,8 @@ pub(super) fn start(
             };
             thread.run(stopped).await;
         });
-        drop(runtime);
+        // The look-up of a name that hangs is left behind.
+        runtime.shutdown_background();
         announce_end.send(()).unwrap_or_default();
     })?;
     started.recv().map_err(io::Error::other)??;
@@ -68,8 +73,13 @@ pub(super) fn start(
 fn runtime() -> io::Result<LocalRuntime> {
     Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(LOOK_UPS_MAX)
         .build_local(LocalOptions::default())
 }
+
+/// Names looked up at a time. The system's look-up cannot be called off, however soon its attempt is over: where no
+/// answer comes, each would leave a thread behind.
+const LOOK_UPS_MAX: usize = 2;
 
 /// What the thread works with.
 #[derive(Debug)]
@@ -105,7 +115,8 @@ impl Thread {
         }
         self.note();
         let cause = self.delivery.as_ref().map_or("", Delivery::cause);
-        self.losses.tell(self.ledger.dropped(), cause, now.clock);
+        self.losses
+            .tell_sometimes(self.ledger.dropped(), cause, now.clock);
     }
 
     fn settle(&mut self, settled: &Settled) {
@@ -137,6 +148,8 @@ impl Thread {
                 break;
             }
             tokio::select! {
+                // What has ended by the deadline has ended in time.
+                biased;
                 settled = settled(&mut self.delivery) => self.settle(&settled),
                 () = sleep_until(deadline) => break,
             }
@@ -144,25 +157,27 @@ impl Thread {
         self.give_up();
     }
 
-    /// Closes the last batch. False while there is no room for it.
+    /// Closes the last batches. False while there is no room for one.
     fn close(&mut self) -> bool {
         let Some(delivery) = &mut self.delivery else {
             return true;
         };
-        if !delivery.has_room() {
-            return false;
+        while delivery.has_room() {
+            if let Some(batch) = self.gatherer.close_early(Moment::now()) {
+                delivery.push(batch);
+            }
+            if !self.gatherer.has_more_to_tell() {
+                return true;
+            }
         }
-        if let Some(batch) = self.gatherer.close_early(Moment::now()) {
-            delivery.push(batch);
-        }
-        true
+        false
     }
 
     fn give_up(mut self) {
         let Some(delivery) = self.delivery.take() else {
             return;
         };
-        let retries = delivery.retries();
+        let (retries, cause) = (delivery.retries(), delivery.cause().to_owned());
         for settled in delivery.abandon() {
             self.gatherer.settle(&settled);
         }
@@ -170,6 +185,7 @@ impl Thread {
             .settle(self.gatherer.unsent(), Outcome::Shutdown);
         self.ledger.note(0, retries);
         let account = self.ledger.gauges();
+        self.losses.tell(account.dropped, &cause);
         let not_sent = account.dropped.shutdown;
         if not_sent == 0 {
             tracing::info!(account.offered, account.delivered, "telemetry flushed");
@@ -208,7 +224,10 @@ impl Moment {
     }
 }
 
-/// Says in the log, every now and then, what was dropped and ought not to be.
+/// What the end of the thread may take beyond the deadline of its flush.
+const END_MARGIN: Duration = Duration::from_secs(1);
+
+/// Says in the log what was dropped and ought not to be.
 #[derive(Debug, Default)]
 struct Losses {
     told: Drops,
@@ -216,25 +235,30 @@ struct Losses {
 }
 
 impl Losses {
-    fn tell(&mut self, dropped: Drops, cause: &str, now: Instant) {
+    /// Tells them if the last line about them is old enough.
+    fn tell_sometimes(&mut self, dropped: Drops, cause: &str, now: Instant) {
+        let recently = |at| now.duration_since(at) < LOSSES_EVERY;
+        if !self.at.is_some_and(recently) && self.tell(dropped, cause) {
+            self.at = Some(now);
+        }
+    }
+
+    /// Tells what is new, if there is something. `cause` is of the batch that was lost last.
+    fn tell(&mut self, dropped: Drops, cause: &str) -> bool {
         let new = dropped.without(&self.told);
-        let lost = new.ring_full + new.retry_exhausted + new.rejected;
-        if lost == 0
-            || self
-                .at
-                .is_some_and(|at| now.duration_since(at) < LOSSES_EVERY)
-        {
-            return;
+        let in_batches = new.retry_exhausted + new.rejected;
+        if new.ring_full + in_batches == 0 {
+            return false;
         }
         tracing::warn!(
             new.ring_full,
             new.retry_exhausted,
             new.rejected,
-            cause,
+            cause = if in_batches > 0 { cause } else { "" },
             "telemetry dropped events"
         );
         self.told = dropped;
-        self.at = Some(now);
+        true
     }
 }
 

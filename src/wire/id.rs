@@ -25,6 +25,14 @@ impl EvaluationIds {
     }
 }
 
+/// The output function of `SplitMix64`: different numbers stay different, and their bits look random. Whoever samples by
+/// ids mixes them first, for those of one worker are in sequence.
+pub(crate) const fn mix(number: u64) -> u64 {
+    let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ number >> 31
+}
+
 #[cfg(test)]
 mod tests {
     use super::EvaluationIds;

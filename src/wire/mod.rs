@@ -8,5 +8,6 @@ mod reply;
 
 pub use call::WireError;
 pub(crate) use call::{check_agent_id, check_tool};
+pub(crate) use id::mix;
 pub use id::{EvaluationId, EvaluationIds};
 pub use reply::encode_refusal;

@@ -142,7 +142,7 @@ async fn what_was_counted_is_told_at_once() {
     assert_eq!(stats["ready"], true);
     assert_eq!(stats["version"], "0.1.0");
     assert_eq!(stats["listeners"], json!([server.tcp().to_string()]));
-    assert_eq!(stats["policy"]["budget_ns"], 15_000_000);
+    assert_eq!(stats["policy"]["budget_ns"], 10_000_000_000_u64);
     assert_eq!(stats["telemetry"]["sink"], "none");
 }
 

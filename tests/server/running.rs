@@ -129,9 +129,14 @@ pub(crate) fn settings() -> Settings {
         limits: Limits::default(),
         drain_delay: Duration::ZERO,
         grace: SHORT_GRACE,
-        policy: Arc::new(LivingPolicy::new(Policy::default())),
+        policy: Arc::new(LivingPolicy::new(patient())),
         ..Settings::from(Config::default())
     }
+}
+
+/// The default gates, with more time than a busy machine takes from a worker in the midst of an evaluation.
+fn patient() -> Policy {
+    Policy::from_yaml("timeout_ms: 10000", "t").unwrap()
 }
 
 pub(crate) fn settings_on_unix(path: &Path) -> Settings {

@@ -21,37 +21,35 @@ async fn a_pipe_that_nobody_reads_costs_records_and_no_call() {
     let mut sidecar = Sidecar::start_unread(&TIGHT);
     let mut client = sidecar.client().await;
     let mut replies = Vec::new();
-    // The pipe holds 64 KiB, some hundred events.
-    for _ in 0..20 {
+    // The pipe holds 64 KiB, some hundred events; how many get there depends on the machine.
+    let mut stuck = sidecar.account();
+    while stuck.batches_pending < 2 || stuck.ring_full <= 1000 {
         let calls = VERDICTS.iter().cycle().take(100);
-        let calls = calls
-            .map(|verdict| call("bidder", "exchange", verdict))
-            .collect();
-        replies.extend(send(&mut client, calls).await);
-        sidecar.account();
+        let calls = calls.map(|verdict| call("bidder", "exchange", verdict));
+        replies.extend(send(&mut client, calls.collect()).await);
+        stuck = sidecar.account();
+        assert!(replies.len() < 100_000, "{stuck:?}");
     }
-    let expected = VERDICTS.iter().cycle().take(2000);
-    assert!(
-        replies
-            .iter()
-            .map(|reply| reply.verdict().as_str_name())
-            .eq(expected.copied())
-    );
-    let stuck = sidecar.wait_until(|account| account.batches_pending == 2);
-    assert_eq!(stuck.offered, 2000);
-    assert!(stuck.ring_full > 1000, "{stuck:?}");
-    assert!(stuck.in_flight > 40, "{stuck:?}");
+    let expected = VERDICTS.iter().cycle().copied();
+    let answered = replies.iter().map(|reply| reply.verdict().as_str_name());
+    assert!(answered.eq(expected.take(replies.len())));
+    let offered = replies.len() as u64;
+    assert_eq!(stuck.offered, offered);
+    assert!(stuck.in_flight > 20, "{stuck:?}");
 
     sidecar.read();
     let freed = sidecar.wait_until(|account| account.in_flight == 0);
-    assert_eq!(freed.delivered + freed.ring_full, 2000);
+    assert_eq!(freed.delivered + freed.ring_full, offered);
     replies.extend(send(&mut client, vec![call("late", "", "VERDICT_FAIL"); 3]).await);
     let ended = sidecar.end();
     let batches = Batches::read(&ended.stdout);
     assert!(ended.status.success());
     assert_eq!(batches.counts(), counts(&replies));
     assert_eq!(batches.dropped("ring_full"), freed.ring_full);
-    assert_eq!(batches.events().count() as u64, 2003 - freed.ring_full);
+    assert_eq!(
+        batches.events().count() as u64,
+        offered + 3 - freed.ring_full
+    );
 }
 
 #[tokio::test]

@@ -44,6 +44,8 @@ pub(crate) fn serve(args: &[&str]) -> Command {
         .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
         // Callers of the thread that waits for the end keep their connections open.
         .args(["--shutdown-drain-delay-ms=0", "--shutdown-grace-ms=100"])
+        // A busy machine has little time for a thread that gives way; tests of the flush have flags of their own.
+        .env("BIDGATE_TELEMETRY_FLUSH_TIMEOUT_MS", "60000")
         .args(args)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

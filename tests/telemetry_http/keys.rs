@@ -119,6 +119,27 @@ fn refused_start(environment: &[(&str, &str)], args: &[&str]) -> String {
     log
 }
 
+#[test]
+fn a_key_that_stands_where_a_name_belongs_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bidgate.yaml");
+    let config = format!("--config={}", file.display());
+    for text in [
+        format!("{SECRET_KEY}: 1"),
+        format!("telemetry: {{{API_KEY}: 1}}"),
+        format!("telemetry: {{{API_KEY}: 1, {API_KEY}: 2}}"),
+        format!("telemetry: {{{API_KEY}: {{a: 1}}"),
+        format!("policy: {{gates: [{{name: {SECRET_KEY}}}]}}"),
+    ] {
+        fs::write(&file, &text).unwrap();
+        let log = refused_start(&[], &[&config]);
+        assert!(
+            log.contains("bidgate.yaml:") && !log.contains("0123456789"),
+            "{log}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn no_page_shows_a_key() {
     let collector = Collector::start(|_, _| ACCEPTED);

@@ -16,7 +16,7 @@ use super::ring::Consumer;
 use super::seen::{Listener, Seen};
 use crate::metrics::Metrics;
 use crate::verdict::Verdict;
-use crate::wire::EvaluationId;
+use crate::wire::{EvaluationId, mix};
 
 /// Reads the rings.
 #[derive(Debug)]
@@ -81,6 +81,12 @@ impl Gatherer {
         let mut closed = Closed::new(1);
         self.close(&mut closed, now);
         closed.batches.pop()
+    }
+
+    /// Whether the batch that closed last left counts to the next one.
+    pub(super) fn has_more_to_tell(&self) -> bool {
+        let more = |batching: &Batching| batching.batcher.has_more_to_tell();
+        self.batching.as_ref().is_some_and(more)
     }
 
     /// Books the end of a batch.
@@ -229,7 +235,7 @@ impl Sampling {
     }
 }
 
-/// A number from 0 to below 1, by the finishing steps of `SplitMix64`: ids of one worker are in sequence.
+/// A number from 0 to below 1.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -237,11 +243,7 @@ impl Sampling {
 )]
 const fn fraction(EvaluationId(id): EvaluationId) -> f64 {
     let [low, high] = [id as u64, (id >> 64) as u64];
-    let mut mixed = low ^ high;
-    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^= mixed >> 31;
-    (mixed >> 11) as f64 / (1_u64 << 53) as f64
+    (mix(low ^ high) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]

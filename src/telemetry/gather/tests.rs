@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::evaluate::{Call, Clock, Evaluator};
+use crate::limits::{AGENT_ID_BYTES, CALLERS_MAX};
 use crate::metrics::{Recorder, TelemetryGauges};
 use crate::policy::Policy;
 use crate::telemetry::batch::Drops;
@@ -175,7 +176,7 @@ impl World {
                 worker,
                 kind,
                 policy,
-            } => self.judge(worker, kind, policy),
+            } => self.judge(worker, KINDS[kind], policy),
             Step::Gather { after_ms, room } => {
                 self.elapsed += Duration::from_millis(after_ms);
                 let closed = self.gatherer.gather(room, self.now());
@@ -193,8 +194,12 @@ impl World {
         }
     }
 
-    fn judge(&mut self, worker: usize, kind: usize, policy: usize) {
-        let (agent_id, verdict, response) = KINDS[kind];
+    fn judge(
+        &mut self,
+        worker: usize,
+        (agent_id, verdict, response): (&str, &str, &str),
+        policy: usize,
+    ) {
         let call = Call {
             agent_id,
             bid_request: br#"{"id":"r","imp":[{"id":"1"}]}"#,
@@ -391,6 +396,30 @@ fn a_batch_is_of_one_policy() {
     });
     let events: Vec<_> = world.waiting.iter().map(|batch| batch.events).collect();
     assert_eq!(events, [2, 1, 1]);
+}
+
+#[test]
+fn counts_for_which_a_batch_has_no_room_are_told_by_those_behind_it() {
+    let mut world = World::new(1.0);
+    for number in 0..CALLERS_MAX {
+        let agent_id = format!("{number:03}{}", "\0".repeat(AGENT_ID_BYTES - 3));
+        for (_, verdict, response) in KINDS {
+            world.judge(0, (&agent_id, verdict, response), 0);
+        }
+    }
+    world.step(&Step::Gather {
+        after_ms: 1,
+        room: 8,
+    });
+    while world.gatherer.has_more_to_tell() {
+        let closed = world.gatherer.close_early(world.now());
+        world.wait(closed.into_iter().collect());
+    }
+    assert!(world.waiting.len() > 2, "{} batches", world.waiting.len());
+    assert!(world.waiting.iter().all(|batch| batch.body.len() < 1 << 20));
+    world.settle(0, Outcome::RetryExhausted);
+    world.finish();
+    world.check_sums();
 }
 
 #[test]

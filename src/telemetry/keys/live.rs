@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -139,6 +139,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Reads a file into memory that is wiped.
 fn read<K: Key>(path: &Path) -> Result<K, KeyFault> {
     let mut text = Zeroizing::new([0; FILE_BYTES_MAX + 1]);
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        // Whoever opens a pipe waits for its other end.
+        return Err(unreadable(ErrorKind::InvalidInput.into()));
+    }
     let mut file = File::open(path).map_err(unreadable)?;
     let mut length = 0;
     while let Some(room) = text.get_mut(length..).filter(|room| !room.is_empty()) {
@@ -171,8 +175,6 @@ pub(super) const FILE_BYTES_MAX: usize = 1024;
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::super::{PublishableKey, SecretKey};
     use super::*;
 

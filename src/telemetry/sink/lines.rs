@@ -163,6 +163,13 @@ impl Output for RotatingFile {
 }
 
 fn append(path: &Path) -> io::Result<File> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        // Whoever opens a pipe waits for its other end, and a device cannot be rotated.
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "is no regular file",
+        ));
+    }
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(0o600).open(path)
 }

@@ -1,4 +1,7 @@
 //! Connections to a collector: opened when needed, used again while they are fresh.
+//!
+//! Not the pooled client that [`crate::otlp`] has: what is connected to is looked at before a key is sent in the clear,
+//! and an attempt that is given up takes its connection with it.
 
 use std::fmt;
 use std::net::SocketAddr;
