@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 
 const [BIDGATE, CHROMIUM, SCREENSHOTS] = process.argv.slice(2);
-const { chromium } = createRequire(path.resolve(process.env.TOOLS, "package.json"))("playwright-core");
+const { chromium } = createRequire(path.resolve(process.env.PAGE_TOOLS, "package.json"))("playwright-core");
 
 const LAPTOP = { width: 1440, height: 900 };
 const PHONE = { width: 390, height: 844 };
