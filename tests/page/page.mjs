@@ -2,7 +2,7 @@
 //
 // usage: node page.mjs BIDGATE CHROMIUM SCREENSHOTS
 //
-// playwright-core is found below the folder in the variable TOOLS.
+// playwright-core is found below the folder in the variable PAGE_TOOLS.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
