@@ -1,5 +1,6 @@
 //! What telemetry adds to the latency of calls (spec: performance, P7).
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use clap::Args;
@@ -30,6 +31,9 @@ pub(crate) struct TelemetryArgs {
     /// Connections to the server
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
     connections: u16,
+    /// Calls per second [default: half of what a sidecar answers in a closed loop]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    rate: Option<u64>,
     /// How often each sidecar is loaded, in turns with the others
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
@@ -134,13 +138,10 @@ impl TelemetryArgs {
     /// Loads the sidecars in turns, and returns the rate.
     fn measure(&self, sidecars: &mut [Sidecar; 4], messages: &Messages) -> Result<u64, Error> {
         let [off, ..] = sidecars;
-        let closed = Load {
-            in_flight: CLOSED_IN_FLIGHT,
-            ..self.load(Pace::Closed)
+        let rate = match self.rate.and_then(NonZero::new) {
+            Some(rate) => rate,
+            None => share_of_rate(self.saturation(off, messages)?, LOAD_SHARE),
         };
-        let saturated = client::run(&off.contender.endpoint, &closed, messages, &mut |_| {})?;
-        let saturation = Figures::of(&saturated).replies_per_second;
-        let rate = share_of_rate(saturation, LOAD_SHARE);
         let bar = progress(u64::from(self.rounds) * 4);
         for _ in 0..self.rounds {
             for Sidecar { contender, .. } in &mut *sidecars {
@@ -151,6 +152,17 @@ impl TelemetryArgs {
         }
         bar.finish_and_clear();
         Ok(rate.get())
+    }
+
+    /// Calls per second in a closed loop.
+    fn saturation(&self, sidecar: &Sidecar, messages: &Messages) -> Result<f64, Error> {
+        let closed = Load {
+            in_flight: CLOSED_IN_FLIGHT,
+            ..self.load(Pace::Closed)
+        };
+        let endpoint = &sidecar.contender.endpoint;
+        let saturated = client::run(endpoint, &closed, messages, &mut |_| {})?;
+        Ok(Figures::of(&saturated).replies_per_second)
     }
 
     fn load(&self, pace: Pace) -> Load {
@@ -186,7 +198,7 @@ impl TelemetryArgs {
         ));
         Ok(Report {
             name: "telemetry",
-            title: format!("bidgate at {rate} calls/s, half of what it can do, with telemetry"),
+            title: format!("bidgate at {rate} calls/s, with telemetry and without"),
             table: table(sidecars, &json),
             notes,
             plots: vec![Plot::percentiles("Latency", curves.collect())],
