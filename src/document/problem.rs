@@ -27,7 +27,7 @@ impl Problem {
             path: if holds_key(&path) {
                 A_KEY.to_owned()
             } else {
-                visible(path)
+                visible(&path)
             },
             message: message.into(),
         }
@@ -60,15 +60,17 @@ impl fmt::Display for Problem {
     }
 }
 
-fn visible(text: String) -> String {
-    if !text.contains(char::is_control) {
-        return text;
+/// A text with escapes in place of what breaks a line or speaks to a terminal.
+pub(crate) fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
     }
-    let shown = |c: char| match c.is_control() {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
-    text.chars().map(shown).collect()
+    shown
 }
 
 /// Whether a text holds a key of telemetry, which no message may quote (spec: telemetry §4).

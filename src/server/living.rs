@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 
 use super::clock::Moment;
-use crate::document::Problems;
+use crate::document::{Problems, visible};
 use crate::policy::Policy;
 use crate::telemetry::GateNames;
 
@@ -116,7 +116,7 @@ impl Refused {
         let more = (more > 0)
             .then(|| format!("and {more} more: `bidgate policy validate` tells all of them"));
         shown
-            .map(|problem| one_line(&problem.to_string()))
+            .map(|problem| visible(&problem.to_string()))
             .chain(more)
             .collect()
     }
@@ -124,18 +124,6 @@ impl Refused {
 
 /// Somebody who has mended these tries again.
 const PROBLEMS_SHOWN: usize = 50;
-
-/// A key of a document may hold what ends a line.
-fn one_line(text: &str) -> String {
-    let escape = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    text.chars()
-        .flat_map(|c| {
-            let escaped = escape(c).then(|| c.escape_default());
-            let plain = escaped.is_none().then_some(c);
-            plain.into_iter().chain(escaped.into_iter().flatten())
-        })
-        .collect()
-}
 
 #[cfg(test)]
 mod tests {

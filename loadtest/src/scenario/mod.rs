@@ -235,6 +235,12 @@ fn row(table: &mut Table, name: impl Into<String>, figures: &Figures) {
     ]);
 }
 
+/// Calls per second that an endpoint answers in a closed loop.
+fn saturation(endpoint: &Endpoint, load: &Load, messages: &Messages) -> Result<f64, Error> {
+    let measured = client::run(endpoint, load, messages, &mut |_| {})?;
+    Ok(Figures::of(&measured).replies_per_second)
+}
+
 /// The share of a rate, at least one call a second.
 #[expect(
     clippy::cast_possible_truncation,

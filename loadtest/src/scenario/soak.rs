@@ -6,8 +6,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::run::errors_told;
-use super::share_of_rate;
 use super::{Conditions, TrafficArgs, duration, load_table, open, open_in_flight, progress, row};
+use super::{saturation, share_of_rate};
 use crate::admin;
 use crate::client::{self, Load, Measured, Method, Pace};
 use crate::error::Error;
@@ -92,9 +92,7 @@ impl SoakArgs {
             warm_up: SATURATION_WARM_UP,
             ..self.load(Pace::Closed)
         };
-        let endpoint = self.endpoint(bidgate)?;
-        let measured = client::run(&endpoint, &load, messages, &mut |_| {})?;
-        Ok(Figures::of(&measured).replies_per_second)
+        saturation(&self.endpoint(bidgate)?, &load, messages)
     }
 
     fn soak(

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::overhead::ratio;
 use super::{Conditions, Contender, TrafficArgs, duration, load_table, open, open_in_flight, row};
-use super::{progress, share_of_rate};
+use super::{progress, saturation, share_of_rate};
 use crate::admin;
-use crate::client::{self, Load, Method, Pace};
+use crate::client::{Load, Method, Pace};
 use crate::cores::Cores;
 use crate::error::Error;
 use crate::figures::Figures;
@@ -160,9 +160,7 @@ impl TelemetryArgs {
             in_flight: CLOSED_IN_FLIGHT,
             ..self.load(Pace::Closed)
         };
-        let endpoint = &sidecar.contender.endpoint;
-        let saturated = client::run(endpoint, &closed, messages, &mut |_| {})?;
-        Ok(Figures::of(&saturated).replies_per_second)
+        saturation(&sidecar.contender.endpoint, &closed, messages)
     }
 
     fn load(&self, pace: Pace) -> Load {
