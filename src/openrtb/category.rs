@@ -4,6 +4,7 @@
 
 use std::sync::LazyLock;
 
+use super::category_key::{CategoryKey, PLAIN_BYTES, SEPARATOR_BYTES};
 use super::text::{Text, Texts};
 
 /// Category taxonomy (AdCOM, "List: Category Taxonomies"), as in `cattax`.
@@ -68,10 +69,6 @@ impl CategoryTaxonomy {
     }
 }
 
-/// A category id in normal form. Equal keys are equal ids if they are [exact](Self::is_exact).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CategoryKey(u64);
-
 /// A category of a list: its id, and what it would be in the taxonomy of most lists, Content Taxonomy 1.0. Which one
 /// counts may stand behind the list.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +88,15 @@ impl Category {
         }
     }
 
+    /// The category that a list goes on with behind an opening quote at `at`, and the bytes up to the next opening quote. None
+    /// where a list is not [plain](CategoryKey::of_plain_list).
+    #[inline(always)]
+    pub(crate) fn plain(list: &[u8; PLAIN_BYTES], at: usize) -> Option<(Self, usize)> {
+        let (content_1, len) = CategoryKey::of_plain_list(list)?;
+        let id = Text::at(at + 1, len);
+        Some((Self { id, content_1 }, len + SEPARATOR_BYTES))
+    }
+
     /// The id in the form in which ids of `taxonomy` are compared. `texts` are those it was read of.
     #[must_use]
     #[inline]
@@ -103,63 +109,7 @@ impl Category {
     }
 }
 
-/// The top byte of a key tells its kind; below these it is the length of an id that is kept whole.
-const WHOLE_MAX: usize = 7;
-const HASHED: u64 = 0x40 << 56;
-const CONTENT_1: u64 = 0x80 << 56;
-/// Bits of each number of `IABn-m`.
-const NUMBER_BITS: u32 = 30;
-
 impl CategoryKey {
-    /// `IABn` or `IABn-m`, in any case and with leading zeros; other ids count in upper case.
-    #[inline(always)]
-    fn of_content_1(id: &[u8]) -> Self {
-        match short_content_1(id) {
-            Some((tier1, tier2)) => Self::of_numbers(tier1, tier2),
-            None => Self::of_unusual_content_1(id),
-        }
-    }
-
-    #[inline(never)]
-    fn of_unusual_content_1(id: &[u8]) -> Self {
-        match content_1_numbers(id) {
-            Some((tier1, tier2)) => Self::of_numbers(tier1, tier2),
-            None => Self::of_bytes(id.iter().map(u8::to_ascii_uppercase)),
-        }
-    }
-
-    const fn of_numbers(tier1: u64, tier2: Option<u64>) -> Self {
-        let below = match tier2 {
-            Some(tier2) => tier2 + 1,
-            None => 0,
-        };
-        Self(CONTENT_1 | tier1 << NUMBER_BITS | below)
-    }
-
-    fn verbatim(id: &[u8]) -> Self {
-        Self::of_bytes(id.iter().copied())
-    }
-
-    fn of_bytes(bytes: impl ExactSizeIterator<Item = u8>) -> Self {
-        let len = bytes.len();
-        if len <= WHOLE_MAX {
-            return Self(
-                bytes.fold(0, |key, byte| key << 8 | u64::from(byte)) | (len as u64) << 56,
-            );
-        }
-        // FNV-1a; equal hashes are compared byte by byte.
-        let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        Self(HASHED | hash >> 8)
-    }
-
-    /// True when an equal key is an equal id.
-    #[must_use]
-    pub const fn is_exact(self) -> bool {
-        self.0 & HASHED == 0 || self.0 & CONTENT_1 != 0
-    }
-
     /// The categories above this one in `table`, nearest first.
     pub(crate) fn ancestors(self, table: Option<TaxonomyTable>) -> impl Iterator<Item = Self> {
         let mut below = self;
@@ -169,85 +119,10 @@ impl CategoryKey {
             Some(below)
         })
     }
-
-    /// A number that spreads evenly over `0..1 << bits`.
-    #[expect(clippy::cast_possible_truncation, reason = "the top bits are few")]
-    pub(crate) const fn spread(self, bits: u32) -> usize {
-        (self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - bits)) as usize
-    }
 }
 
 /// Levels of the deepest table, Ad Product 2.0 and Content 3.1 having at most four.
 const DEPTH_MAX: usize = 8;
-
-/// The numbers of `IABn` or `IABn-m` with one or two digits each, which is how they are published. The id is looked
-/// at as one word, its first byte lowest: this is done for every entry of every block list.
-#[inline(always)]
-fn short_content_1(id: &[u8]) -> Option<(u64, Option<u64>)> {
-    const PREFIX: u64 = u32::from_le_bytes(*b"iab\0") as u64;
-    const LOWER_CASE: u64 = 0x20_2020;
-    let (head, tail) = (id.first_chunk()?, id.last_chunk()?);
-    let behind_head = 8 * id.len().checked_sub(4).filter(|&more| more <= 4)?;
-    let word =
-        u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << behind_head;
-    if (word | LOWER_CASE) & 0xff_ffff != PREFIX {
-        return None;
-    }
-    // 0xff, which no text contains, marks the end. Nothing is decided on the way: whether there is a second number,
-    // and how long either is, is beyond prediction.
-    const END: u64 = 0xff;
-    let (tier1, is_number, rest) = short_number(word >> 24 | !END << behind_head);
-    let (tier2, is_second_number, end) = short_number(rest >> 8);
-    let has_second = rest & 0xff == u64::from(b'-');
-    let ends = if has_second { end & 0xff } else { rest & 0xff } == END;
-    let sound = is_number & ends & (!has_second | is_second_number);
-    sound.then_some((tier1, has_second.then_some(tier2)))
-}
-
-/// The number of one or two digits in the lowest bytes, whether there is one, and what is behind it.
-#[inline(always)]
-const fn short_number(word: u64) -> (u64, bool, u64) {
-    let first = (word & 0xff).wrapping_sub(b'0' as u64);
-    let second = (word >> 8 & 0xff).wrapping_sub(b'0' as u64);
-    let (number, rest) = if second > 9 {
-        (first, word >> 8)
-    } else {
-        (first.wrapping_mul(10).wrapping_add(second), word >> 16)
-    };
-    (number, first <= 9, rest)
-}
-
-/// The numbers of `IABn` or `IABn-m`. None for other ids, and for numbers of which a key has no room.
-fn content_1_numbers(id: &[u8]) -> Option<(u64, Option<u64>)> {
-    let (prefix, numbers) = id.split_at_checked(3)?;
-    if !prefix.eq_ignore_ascii_case(b"IAB") {
-        return None;
-    }
-    match numbers.iter().position(|&byte| byte == b'-') {
-        None => Some((number(numbers)?, None)),
-        Some(dash) => {
-            let (tier1, tier2) = (numbers.get(..dash)?, numbers.get(dash + 1..)?);
-            Some((number(tier1)?, Some(number(tier2)?)))
-        }
-    }
-}
-
-/// The value of one digit or more, of which at most [`DIGITS_MAX`] count.
-fn number(digits: &[u8]) -> Option<u64> {
-    let zeros = digits.iter().take_while(|&&byte| byte == b'0').count();
-    let (_, counting) = digits.split_at_checked(zeros)?;
-    if digits.is_empty() || counting.len() > DIGITS_MAX as usize {
-        return None;
-    }
-    counting.iter().try_fold(0, |number, &byte| {
-        let digit = char::from(byte).to_digit(10)?;
-        Some(10 * number + u64::from(digit))
-    })
-}
-
-/// Numbers of so many digits fit their bits of a key.
-const DIGITS_MAX: u32 = 7;
-const _: () = assert!(10_u64.pow(DIGITS_MAX) < 1 << NUMBER_BITS);
 
 impl TaxonomyTable {
     /// Every table.
@@ -289,7 +164,7 @@ impl TaxonomyTable {
 
     fn parent(self, category: CategoryKey) -> Option<CategoryKey> {
         let rows = match self {
-            Self::Content1 => return content_1_parent(category),
+            Self::Content1 => return category.content_1_parent(),
             Self::Content2 => &*CONTENT_2,
             Self::Content3 => &*CONTENT_3,
             Self::AdProduct2 => &*AD_PRODUCT_2,
@@ -299,13 +174,6 @@ impl TaxonomyTable {
             .ok()?;
         rows.get(row)?.parent
     }
-}
-
-/// `IABn-m` is below `IABn` (spec: gates, bcatCompliance).
-fn content_1_parent(category: CategoryKey) -> Option<CategoryKey> {
-    const TIER_2: u64 = (1 << NUMBER_BITS) - 1;
-    (category.0 & CONTENT_1 != 0 && category.0 & TIER_2 != 0)
-        .then_some(CategoryKey(category.0 & !TIER_2))
 }
 
 /// One category of a table. Tables are sorted by category.
@@ -337,13 +205,8 @@ fn rows(tsv: &str) -> Vec<Row> {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::result_large_err,
-    reason = "the size of proptest's error is not ours"
-)]
 mod tests {
-    use super::{CategoryTaxonomy, TaxonomyTable, content_1_numbers, short_content_1};
-    use proptest::prelude::*;
+    use super::{CategoryTaxonomy, TaxonomyTable};
 
     fn below(taxonomy: i64, category: &str, ancestor: &str) -> bool {
         let taxonomy = CategoryTaxonomy(taxonomy);
@@ -352,44 +215,6 @@ mod tests {
             .key(category.as_bytes())
             .ancestors(taxonomy.table())
             .any(|above| above == ancestor)
-    }
-
-    #[test]
-    fn content_1_ids_are_compared_by_their_numbers() {
-        let key = |id: &str| CategoryTaxonomy(1).key(id.as_bytes());
-        assert_eq!(key("iab8-05"), key("IAB8-5"));
-        assert_eq!(key("IAB008"), key("IAB8"));
-        assert_ne!(key("IAB2"), key("IAB20"));
-        assert_ne!(key("IAB8"), key("IAB8-0"));
-        assert_ne!(key("IAB-1"), key("IAB1"));
-        assert_eq!(key("iab-1"), key("IAB-1"));
-    }
-
-    proptest! {
-        #[test]
-        fn the_short_way_finds_what_the_long_one_does(tail in "[0-9-]{0,6}|[0-9]{1,2}(-[0-9]{1,2})?|.{0,5}", prefix in "IAB|iab|Iab|IAC|") {
-            let id = format!("{prefix}{tail}");
-            let short = short_content_1(id.as_bytes());
-            prop_assert!(short.is_none() || short == content_1_numbers(id.as_bytes()));
-            let published = content_1_numbers(id.as_bytes()).is_some_and(|(tier1, tier2)| tier1 < 100 && tier2.unwrap_or(0) < 100);
-            prop_assert_eq!(short.is_some(), published && tail.split('-').all(|number| number.len() <= 2));
-        }
-    }
-
-    #[test]
-    fn other_ids_are_case_sensitive() {
-        let key = |id: &str| CategoryTaxonomy(6).key(id.as_bytes());
-        assert_ne!(key("XtODT3"), key("xtODT3"));
-        assert_ne!(key("1"), key("01"));
-        assert_ne!(key("a"), key("\0a"));
-    }
-
-    #[test]
-    fn ids_up_to_seven_bytes_are_kept_whole() {
-        let taxonomy = CategoryTaxonomy(500);
-        assert!(taxonomy.key(b"1234567").is_exact());
-        assert!(!taxonomy.key(b"12345678").is_exact());
-        assert!(CategoryTaxonomy(1).key(b"IAB17-44").is_exact());
     }
 
     #[test]

@@ -63,15 +63,20 @@ const CONVERTED_MAX: usize = 16 * NAME_MAX;
 /// The first rule that the entry breaks.
 pub fn verify(entry: &[u8], placeholders: &[Box<[u8]>]) -> Result<(), DomainFault> {
     let name = bare(entry);
-    if name.is_empty() || name.iter().any(|&byte| is_foreign(byte)) {
+    let kinds = Kinds::of(name);
+    if name.is_empty() || kinds.have(Kinds::FOREIGN) {
         return Err(DomainFault::Malformed);
     }
-    if labels(name).all(|label| !label.is_empty() && label.iter().all(u8::is_ascii_digit)) {
+    if !kinds.have(!Kinds::DIGIT) && labels(name).all(|label| !label.is_empty()) {
         return Err(DomainFault::IpAddress);
     }
     let mut ascii = AsciiName::default();
-    let name = ascii.of(name)?;
-    if !labels(name).all(is_label) {
+    let name = if kinds.have(Kinds::CONVERTED) {
+        ascii.of(name)?
+    } else {
+        name
+    };
+    if name.len() > NAME_MAX || !labels(name).all(is_label) {
         return Err(DomainFault::Malformed);
     }
     if placeholders
@@ -132,9 +137,36 @@ fn verify_registrable(name: &[u8]) -> Result<(), DomainFault> {
     }
 }
 
-/// Bytes that stand in URLs, lists and addresses, never in a domain name.
-const fn is_foreign(byte: u8) -> bool {
-    matches!(byte, b'/' | b':' | b'@' | b'?' | b'#' | b',' | b'\\') || byte <= b' ' || byte == 0x7f
+/// Which kinds of bytes a name has, a bit each.
+#[derive(Clone, Copy)]
+struct Kinds(u8);
+
+impl Kinds {
+    /// Those that stand in URLs, lists and addresses, never in a domain name.
+    const FOREIGN: u8 = 1;
+    const DIGIT: u8 = 1 << 1;
+    /// Those of names that are not in normal form or, as hyphens are, may be of such.
+    const CONVERTED: u8 = 1 << 2;
+    const OTHER: u8 = 1 << 3;
+
+    fn of(name: &[u8]) -> Self {
+        let kinds = name.iter().map(|&byte| Self::of_byte(byte));
+        Self(kinds.fold(0, |all, kind| all | kind))
+    }
+
+    const fn of_byte(byte: u8) -> u8 {
+        match byte {
+            b'/' | b':' | b'@' | b'?' | b'#' | b',' | b'\\' | ..=b' ' | 0x7f => Self::FOREIGN,
+            b'0'..=b'9' => Self::DIGIT,
+            b'.' => 0,
+            b'A'..=b'Z' | b'-' | 0x80.. => Self::CONVERTED,
+            _ => Self::OTHER,
+        }
+    }
+
+    const fn have(self, kinds: u8) -> bool {
+        self.0 & kinds != 0
+    }
 }
 
 fn labels(name: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::category::Category;
 use super::fault::Read;
-use super::json::Reader;
+use super::json::{Entries, Reader};
 use super::text::{Text, trim};
 
 /// Positions of a list's entries, one behind the other.
@@ -65,24 +65,14 @@ impl Lists {
     /// is not part of it (spec: gates, introduction and bcatCompliance).
     pub(crate) fn read_categories(&mut self, reader: &mut Reader<'_>) -> Read<List> {
         let start = self.categories.len();
-        reader.texts_of_array(|entry| {
-            let Some((id, bytes)) = entry.map(trim) else {
-                return;
-            };
-            if !bytes.is_empty() {
-                self.categories.push(Category::new(id, bytes));
-            }
-        })?;
+        reader.entries(Categories(&mut self.categories))?;
         Ok(List::new(start, self.categories.len()))
     }
 
     /// Reads an array of strings, without white space around them. Entries that are not strings, or blank, are ignored.
     pub(crate) fn read_texts(&mut self, reader: &mut Reader<'_>) -> Read<List> {
         let start = self.texts.len();
-        reader.texts_of_array(|entry| {
-            let text = entry.map(|entry| trim(entry).0);
-            self.texts.extend(text.filter(|text| !text.is_empty()));
-        })?;
+        reader.entries(Filled(&mut self.texts))?;
         Ok(List::new(start, self.texts.len()))
     }
 
@@ -90,10 +80,61 @@ impl Lists {
     /// as an empty one: both are wrong for the same reason (spec: gates, adomainVerify rule 1).
     pub(crate) fn read_domains(&mut self, reader: &mut Reader<'_>) -> Read<List> {
         let start = self.texts.len();
-        reader.texts_of_array(|entry| {
-            let domain = entry.map_or_else(Text::default, |entry| trim(entry).0);
-            self.texts.push(domain);
-        })?;
+        reader.entries(Domains(&mut self.texts))?;
         Ok(List::new(start, self.texts.len()))
+    }
+}
+
+/// Takes category ids.
+struct Categories<'l>(&'l mut Vec<Category>);
+
+impl Entries for Categories<'_> {
+    #[inline(always)]
+    fn entry(&mut self, entry: Option<(Text, &[u8])>) {
+        if let Some((id, bytes)) = entry.map(trim)
+            && !bytes.is_empty()
+        {
+            self.0.push(Category::new(id, bytes));
+        }
+    }
+
+    /// Block lists are long and compact: most entries are a short id, a comma, and the next.
+    #[inline(always)]
+    fn plain(&mut self, at: usize, list: &[u8]) -> usize {
+        let mut rest = list;
+        let mut at = at;
+        if rest.first() == Some(&b'"') {
+            while let Some(window) = rest.first_chunk()
+                && let Some((category, len)) = Category::plain(window, at)
+                && let Some(behind) = rest.get(len..)
+            {
+                self.0.push(category);
+                at += len;
+                rest = behind;
+            }
+        }
+        list.len() - rest.len()
+    }
+}
+
+/// Takes strings that are not blank.
+struct Filled<'l>(&'l mut Vec<Text>);
+
+impl Entries for Filled<'_> {
+    #[inline(always)]
+    fn entry(&mut self, entry: Option<(Text, &[u8])>) {
+        let text = entry.map(|entry| trim(entry).0);
+        self.0.extend(text.filter(|text| !text.is_empty()));
+    }
+}
+
+/// Takes whatever should be a domain.
+struct Domains<'l>(&'l mut Vec<Text>);
+
+impl Entries for Domains<'_> {
+    #[inline(always)]
+    fn entry(&mut self, entry: Option<(Text, &[u8])>) {
+        let domain = entry.map_or_else(Text::default, |entry| trim(entry).0);
+        self.0.push(domain);
     }
 }

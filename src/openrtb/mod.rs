@@ -41,6 +41,7 @@ mod response;
 mod splice;
 
 mod category;
+mod category_key;
 
 mod currency;
 
@@ -48,7 +49,8 @@ pub mod domain;
 
 mod codes;
 
-pub use category::{Category, CategoryKey, CategoryTaxonomy, TaxonomyTable};
+pub use category::{Category, CategoryTaxonomy, TaxonomyTable};
+pub use category_key::CategoryKey;
 pub(crate) use checked::{Checked, Kind, Member, Next, Written};
 pub use codes::{LossReason, NoBidReason, NonBidStatus};
 pub use creative::Creative;

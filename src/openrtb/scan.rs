@@ -80,21 +80,43 @@ impl Outline {
     /// The same for a string that goes on behind its block.
     #[inline(never)]
     fn long_string(&self, start: usize) -> (usize, bool) {
-        let mut blocks = self.strings.get(start / BLOCK..).unwrap_or_default().iter();
-        let mut backslashes = blocks
-            .next()
-            .map_or(0, |block| block.backslashes >> (start % BLOCK));
-        let mut at = start / BLOCK * BLOCK;
-        for block in blocks {
-            at += BLOCK;
-            if block.quotes != 0 {
-                backslashes |= block.backslashes & (block.quotes ^ (block.quotes - 1));
-                at += block.quotes.trailing_zeros() as usize;
-                return (at, backslashes != 0);
+        let (block, shift) = (start / BLOCK, start % BLOCK);
+        let rest = self.strings.get(block..).unwrap_or_default();
+        let Some((first, others)) = rest.split_first() else {
+            return (self.bytes, false);
+        };
+        let mut backslashes = first.backslashes >> shift;
+        for (behind, block) in others.iter().enumerate() {
+            let quote = block.quotes & block.quotes.wrapping_neg();
+            backslashes |= block.backslashes & quote.wrapping_sub(1);
+            if quote != 0 {
+                let at = (start / BLOCK + 1 + behind) * BLOCK;
+                return (at + quote.trailing_zeros() as usize, backslashes != 0);
             }
-            backslashes |= block.backslashes;
         }
         (self.bytes, backslashes != 0)
+    }
+
+    /// The first bracket or brace at or behind `at` that stands outside strings; none when there may be a backslash before.
+    #[inline]
+    pub(crate) fn plain_until_bracket(&self, at: usize) -> Option<usize> {
+        let (block, shift) = (at / BLOCK, at % BLOCK);
+        let brackets = self.brackets.get(block..)?.iter();
+        let strings = self.strings.get(block..)?;
+        let mut before = shift;
+        for ((brackets, strings), start) in
+            brackets.zip(strings).zip((block * BLOCK..).step_by(BLOCK))
+        {
+            let brackets = brackets >> before << before;
+            if strings.backslashes != 0 {
+                return None;
+            }
+            if brackets != 0 {
+                return Some(start + brackets.trailing_zeros() as usize);
+            }
+            before = 0;
+        }
+        None
     }
 
     /// The brackets and braces at or behind `at` that stand outside strings.
@@ -126,20 +148,18 @@ fn trace<S: Simd>(simd: S, payload: &[u8], outline: &mut Outline) -> Result<(), 
         payload,
         second_half: None,
     };
-    let mut at = 0;
-    let mut seen = u8x64::splat(simd, 0);
     let (blocks, rest) = payload.as_chunks();
-    let rest = (!rest.is_empty()).then(|| padded(rest));
+    let padded = padded(rest);
+    let mut seen = u8x64::splat(simd, 0);
     let traced = outline.strings.iter_mut().zip(&mut outline.brackets);
-    for (block, (strings, brackets)) in blocks.iter().chain(&rest).zip(traced) {
-        let bytes = u8x64::from_slice(simd, block);
+    for (index, (strings, brackets)) in traced.enumerate() {
+        let bytes = u8x64::from_slice(simd, blocks.get(index).unwrap_or(&padded));
         seen |= bytes;
         let suspects;
         (*strings, *brackets, suspects) = carry.block(bytes);
         if suspects != 0 {
-            verifier.verify(at, suspects)?;
+            verifier.verify(index * BLOCK, suspects)?;
         }
-        at += BLOCK;
     }
     outline.is_ascii = seen.simd_lt(0x80).all_true();
     Ok(())
@@ -164,29 +184,36 @@ impl Carry {
         let brackets = (folded.simd_eq(b'{') | folded.simd_eq(b'}')).to_bitmask();
         let backslash = bytes.simd_eq(b'\\');
         let control = bytes.min(b' ' - 1).simd_eq(bytes);
-        let quote = bytes.simd_eq(b'"');
-        let mut quotes = quote.to_bitmask();
-        let (mut backslashes, mut controls, mut odd) = (0, 0, 0);
-        if (backslash | control).any_true() || self.escaping != 0 {
-            backslashes = backslash.to_bitmask();
-            controls = control.to_bitmask();
-            let escaped = self.escaped(backslashes);
-            quotes &= !escaped;
-            let common = [b'/', b'n', b'r', b't', b'b', b'f']
+        let mut strings = Strings {
+            quotes: bytes.simd_eq(b'"').to_bitmask(),
+            backslashes: 0,
+        };
+        if !(backslash | control).any_true() && self.escaping == 0 {
+            return (strings, brackets & !self.within(strings.quotes), 0);
+        }
+        strings.backslashes = backslash.to_bitmask();
+        let escaped = self.escaped(strings.backslashes);
+        let mut odd = escaped & !(strings.quotes | strings.backslashes);
+        if odd != 0 {
+            let common = [b'n', b'r', b't', b'b', b'f']
                 .iter()
-                .fold(quote | backslash, |common, &byte| {
+                .fold(bytes.simd_eq(b'/'), |common, &byte| {
                     common | bytes.simd_eq(byte)
                 });
-            odd = escaped & !common.to_bitmask();
+            odd &= !common.to_bitmask();
         }
-        let strings = prefix_xor(quotes) ^ self.in_string;
-        self.in_string = 0_u64.wrapping_sub(strings >> 63);
-        let suspects = odd | controls & strings | backslashes & !strings;
-        let strings_found = Strings {
-            quotes,
-            backslashes,
-        };
-        (strings_found, brackets & !strings, suspects)
+        strings.quotes &= !escaped;
+        let within = self.within(strings.quotes);
+        let suspects = odd | control.to_bitmask() & within | strings.backslashes & !within;
+        (strings, brackets & !within, suspects)
+    }
+
+    /// The bytes within strings, opening quotes and all, when these are the quotes of the next block.
+    #[inline(always)]
+    const fn within(&mut self, quotes: u64) -> u64 {
+        let within = prefix_xor(quotes) ^ self.in_string;
+        self.in_string = 0_u64.wrapping_sub(within >> 63);
+        within
     }
 
     /// The bytes that a backslash escapes: those behind an odd number of backslashes.

@@ -22,6 +22,14 @@ impl Text {
         }
     }
 
+    /// A span of the payload, of `len` bytes.
+    pub(crate) const fn at(start: usize, len: usize) -> Self {
+        Self {
+            start: narrow(start),
+            len: narrow(len),
+        }
+    }
+
     /// A span of the decoded bytes.
     pub(crate) fn of_decoded(start: usize, end: usize) -> Self {
         Self {

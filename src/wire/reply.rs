@@ -214,8 +214,9 @@ impl<'b> Message<'b> {
     /// 32 hexadecimal digits.
     fn id(&mut self, field: u8, id: EvaluationId) {
         let digits =
-            std::array::from_fn::<u8, 32, _>(|digit| hex_digit(id.0 >> (4 * (31 - digit))));
-        self.string(field, &digits);
+            id.0.to_be_bytes()
+                .map(|byte| [byte >> 4, byte & 15].map(hex_digit));
+        self.string(field, digits.as_flattened());
     }
 
     fn flag(&mut self, field: u8, value: bool) {
@@ -223,33 +224,42 @@ impl<'b> Message<'b> {
     }
 
     fn number(&mut self, field: u8, value: u64) {
-        if value != 0 {
-            self.tag(field, 0);
-            self.varint(value);
+        match u8::try_from(value) {
+            Ok(0) => {}
+            Ok(short @ ..0x80) => self.bytes.extend_from_slice(&[field << 3, short]),
+            _ => {
+                self.tag(field, 0);
+                self.bytes.extend_from_slice(varint(value, &mut [0; 10]));
+            }
         }
     }
 
     fn double(&mut self, field: u8, value: f64) {
         if value.to_bits() != 0 {
-            self.tag(field, 1);
-            self.bytes.extend_from_slice(&value.to_le_bytes());
+            let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
+            self.bytes
+                .extend_from_slice(&[field << 3 | 1, a, b, c, d, e, f, g, h]);
         }
     }
 
     fn string(&mut self, field: u8, value: &[u8]) {
-        if !value.is_empty() {
-            self.tag(field, 2);
-            self.varint(value.len() as u64);
-            self.bytes.extend_from_slice(value);
+        match u8::try_from(value.len()) {
+            Ok(0) => return,
+            Ok(short @ ..0x80) => self.bytes.extend_from_slice(&[field << 3 | 2, short]),
+            _ => {
+                self.tag(field, 2);
+                self.bytes
+                    .extend_from_slice(varint(value.len() as u64, &mut [0; 10]));
+            }
         }
+        self.bytes.extend_from_slice(value);
     }
 
     /// A nested message, or anything else whose length is known once it is written. The length is written in one
     /// byte; the rare content that needs more moves up.
     fn message(&mut self, field: u8, write: impl FnOnce(&mut Self)) {
-        self.tag(field, 2);
-        let prefix = self.bytes.len();
-        self.bytes.push(0);
+        self.bytes.extend_from_slice(&[field << 3 | 2, 0]);
+        let prefix = self.bytes.len() - 1;
         write(self);
         let len = self.bytes.len() - prefix - 1;
         match (u8::try_from(len), self.bytes.get_mut(prefix)) {
@@ -263,14 +273,6 @@ impl<'b> Message<'b> {
 
     fn tag(&mut self, field: u8, wire_type: u8) {
         self.bytes.push(field << 3 | wire_type);
-    }
-
-    #[inline]
-    fn varint(&mut self, value: u64) {
-        match u8::try_from(value) {
-            Ok(short @ ..0x80) => self.bytes.push(short),
-            _ => self.bytes.extend_from_slice(varint(value, &mut [0; 10])),
-        }
     }
 }
 
@@ -289,10 +291,8 @@ fn varint(mut value: u64, buffer: &mut [u8; 10]) -> &[u8] {
     buffer.get(..len).unwrap_or_default()
 }
 
-fn hex_digit(value: u128) -> u8 {
-    *b"0123456789abcdef"
-        .get((value & 15) as usize)
-        .unwrap_or(&b'0')
+const fn hex_digit(value: u8) -> u8 {
+    value + if value < 10 { b'0' } else { b'a' - 10 }
 }
 
 /// `text` cut at a character boundary. A gate in code that quotes a text of the wrong payload may point into the middle

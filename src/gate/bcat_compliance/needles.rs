@@ -1,5 +1,7 @@
 //! What the bids' categories need to know of a long list.
 
+use std::cmp::Ordering;
+
 use super::CategoryList;
 use crate::openrtb::{CategoryKey, CategoryTaxonomy, Text, Texts};
 
@@ -18,6 +20,8 @@ struct Needle {
     category: CategoryKey,
     /// The id as the bid writes it; counts where the key is not exact.
     id: Text,
+    /// Whether the key alone tells.
+    exact: bool,
     /// The entry that names it.
     entry: Option<Text>,
 }
@@ -34,6 +38,7 @@ impl Needles {
         self.needles.push(Needle {
             category,
             id,
+            exact: category.is_exact(),
             entry: None,
         });
         self.filter.insert(category);
@@ -44,11 +49,10 @@ impl Needles {
         if self.needles.is_empty() {
             return;
         }
-        let id = |needle: &Needle| distinct(needle.category, texts.bytes(needle.id), list.taxonomy);
-        self.needles
-            .sort_unstable_by(|a, b| a.category.cmp(&b.category).then_with(|| id(a).cmp(id(b))));
-        self.needles
-            .dedup_by(|a, b| a.category == b.category && id(a).eq(id(b)));
+        let upper = list.taxonomy == CategoryTaxonomy::DEFAULT;
+        let order = |a: &Needle, b: &Needle| a.order(b.category, texts.bytes(b.id), upper, texts);
+        self.needles.sort_unstable_by(order);
+        self.needles.dedup_by(|a, b| order(a, b).is_eq());
         for entry in list.entries {
             let category = entry.key(list.taxonomy, &list.texts);
             if self.filter.may_hold(category) {
@@ -92,31 +96,38 @@ impl Needles {
         taxonomy: CategoryTaxonomy,
         texts: &Texts<'_>,
     ) -> Option<usize> {
-        let by_id = |needle: &Needle| {
-            distinct(category, texts.bytes(needle.id), taxonomy)
-                .cmp(distinct(category, id, taxonomy))
-        };
+        let upper = taxonomy == CategoryTaxonomy::DEFAULT;
         self.needles
-            .binary_search_by(|needle| needle.category.cmp(&category).then_with(|| by_id(needle)))
+            .binary_search_by(|needle| needle.order(category, id, upper, texts))
             .ok()
     }
 }
 
-/// What tells ids of one key apart: nothing when the key is exact, else the id in the form of its taxonomy.
-fn distinct(
-    category: CategoryKey,
-    id: &[u8],
-    taxonomy: CategoryTaxonomy,
-) -> impl Iterator<Item = u8> {
-    let upper = taxonomy == CategoryTaxonomy::DEFAULT;
-    let id = if category.is_exact() { &[] } else { id };
-    id.iter().map(move |byte| {
-        if upper {
-            byte.to_ascii_uppercase()
+impl Needle {
+    /// Whether it stands before or behind the category of this `id`. Ids of one key are told apart in the form of their
+    /// taxonomy, unless the key is exact.
+    fn order(&self, category: CategoryKey, id: &[u8], upper: bool, texts: &Texts<'_>) -> Ordering {
+        let form = |byte: &u8| {
+            if upper {
+                byte.to_ascii_uppercase()
+            } else {
+                *byte
+            }
+        };
+        let by_id = || {
+            texts
+                .bytes(self.id)
+                .iter()
+                .map(form)
+                .cmp(id.iter().map(form))
+        };
+        let keys = self.category.cmp(&category);
+        if self.exact {
+            keys
         } else {
-            *byte
+            keys.then_with(by_id)
         }
-    })
+    }
 }
 
 /// 1024 bits that answer "certainly not" for nearly every entry of a long list.

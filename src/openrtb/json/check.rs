@@ -78,23 +78,32 @@ impl Reader<'_> {
         Ok(end)
     }
 
+    /// Where the object or array at this place ends, if there is no other in it.
+    #[inline(always)]
+    fn leaf(&self, room: u64) -> Option<usize> {
+        let close = self.outline.brackets(self.at + 1).next()?;
+        (self.byte(close) == self.byte(self.at) ^ (b'{' ^ b'}') && room > 0).then_some(close + 1)
+    }
+
     /// Steps over an object or array: brackets outside strings are matched, the rest passes by.
     fn balance(&mut self) -> Read<()> {
+        let room = u64::from(self.depth_max - self.depth);
+        if let Some(end) = self.leaf(room) {
+            self.at = end;
+            return Ok(());
+        }
         let mut open = Open::default();
-        let room = self.depth_max - self.depth;
         for at in self.outline.brackets(self.at) {
-            let matches = open.pass(self.byte(at));
-            if matches & (1..=room).contains(&open.count) {
+            if open.pass(self.byte(at)) < room {
                 continue;
             }
-            if matches && open.count == 0 {
-                self.at = at + 1;
-                return Ok(());
-            }
-            let what = if matches {
-                What::TooDeep
-            } else {
-                What::WrongBracket
+            let what = match open {
+                Open { mismatch: 1, .. } => What::WrongBracket,
+                Open { count: 0, .. } => {
+                    self.at = at + 1;
+                    return Ok(());
+                }
+                _ => What::TooDeep,
             };
             return Err(fault(what, at));
         }
@@ -125,24 +134,24 @@ impl Key for Unread {
 #[derive(Debug, Default)]
 struct Open {
     kinds: u64,
-    count: u32,
+    count: u64,
+    /// 1 when the bracket before closed one of the other kind.
+    mismatch: u64,
 }
 
 impl Open {
-    /// Opens or closes one. False when it closes one of the other kind.
+    /// Opens or closes one. The levels that are open behind it, less one; far more when none is left, and when the bracket
+    /// closed one of the other kind.
     ///
-    /// One bit tells braces from square brackets, another one opening from closing. No branch depends on either:
-    /// what is nested how is beyond prediction.
+    /// One bit of the byte tells braces from square brackets, another one closing from opening. Both are shifted and
+    /// added, never asked: what is nested how is beyond prediction, and a wrong guess costs more than all of this.
     #[inline(always)]
-    const fn pass(&mut self, bracket: u8) -> bool {
+    const fn pass(&mut self, bracket: u8) -> u64 {
         let brace = bracket as u64 >> 5 & 1;
-        let opens = bracket >> 1 & 1 == 1;
-        let matches = opens | (self.kinds & 1 == brace);
-        (self.kinds, self.count) = if opens {
-            (self.kinds << 1 | brace, self.count + 1)
-        } else {
-            (self.kinds >> 1, self.count - 1)
-        };
-        matches
+        let closes = bracket as u64 >> 2 & 1;
+        self.mismatch = (self.kinds ^ brace) & closes;
+        self.kinds = (self.kinds << 1 | brace) >> (2 * closes);
+        self.count = (self.count + 1).wrapping_sub(2 * closes);
+        self.count.wrapping_sub(1) | self.mismatch << 63
     }
 }

@@ -13,7 +13,20 @@ use super::fault::{Fault, Read, What, fault};
 use super::keys::Key;
 use super::scan::Outline;
 use super::text::{PAYLOAD_BYTES_MAX, Text, Texts};
-use number::{short_decimal, whole};
+use number::whole;
+
+/// Those who take the elements of an array of strings.
+pub(crate) trait Entries {
+    /// An element: a string and its bytes, or none for anything else.
+    fn entry(&mut self, entry: Option<(Text, &[u8])>);
+
+    /// Before an element, which stands at `at`: takes as many of the rest of the list as are plain, each with its comma,
+    /// and returns their bytes. There is no escape in `list`, and no bracket outside its strings.
+    #[inline(always)]
+    fn plain(&mut self, _at: usize, _list: &[u8]) -> usize {
+        0
+    }
+}
 
 /// How values that nobody reads are stepped over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,19 +202,17 @@ impl<'p> Reader<'p> {
         Ok(true)
     }
 
-    /// The elements of an array that are strings, with their bytes; None stands for any other. False when the value
-    /// is not an array.
+    /// The elements of an array, as [`Entries`] take them. False when the value is not an array.
     #[inline(always)]
-    pub(crate) fn texts_of_array(
-        &mut self,
-        mut element: impl FnMut(Option<(Text, &[u8])>),
-    ) -> Read<bool> {
+    pub(crate) fn entries(&mut self, mut entries: impl Entries) -> Read<bool> {
         if self.peek() != Some(b'[') {
             return self.check().map(|()| false);
         }
         let mut at = self.enter()?;
+        let plain_until = self.outline.plain_until_bracket(at).unwrap_or(at);
         let mut more = self.byte(at) != b']';
         while more {
+            at += entries.plain(at, self.slice(at, plain_until));
             let entry = if self.byte(at) == b'"' {
                 let (start, end, escaped) = self.content(at)?;
                 at = end + 1;
@@ -217,7 +228,7 @@ impl<'p> Reader<'p> {
                 at = self.at;
                 None
             };
-            element(entry);
+            entries.entry(entry);
             (more, at) = self.another(at, b']', What::NoCommaOrBracket)?;
         }
         self.leave(at);
@@ -240,10 +251,21 @@ impl<'p> Reader<'p> {
             return self.check().map(|()| None);
         }
         let start = self.at;
-        self.check_number()?;
-        let written = self.slice(start, self.at);
-        let value = short_decimal(written).or_else(|| str::from_utf8(written).ok()?.parse().ok());
-        Ok(value.map(|value| (value, Text::of_payload(start, self.at))))
+        let value = match self.short_number(start) {
+            Some((value, end)) => {
+                self.at = end;
+                value
+            }
+            None => {
+                self.check_number()?;
+                let written = str::from_utf8(self.slice(start, self.at));
+                written
+                    .ok()
+                    .and_then(|written| written.parse().ok())
+                    .unwrap_or_default()
+            }
+        };
+        Ok(Some((value, Text::of_payload(start, self.at))))
     }
 
     /// A number without a fraction (`1`, `1.0`, `1e0`). None when the value is anything else.
@@ -435,6 +457,7 @@ impl<'p> Reader<'p> {
     fn another(&self, at: usize, close: u8, expected: What) -> Read<(bool, usize)> {
         match self.window(at) {
             Some([b',', b'!'..=u8::MAX]) => Ok((true, at + 1)),
+            Some(&[byte, _]) if byte == close => Ok((false, at)),
             _ => self.another_behind_space(at, close, expected),
         }
     }
