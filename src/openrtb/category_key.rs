@@ -23,19 +23,21 @@ impl CategoryKey {
         word.unwrap_or_else(|| Self::of_unusual_content_1(id))
     }
 
-    /// An id of [`WORD_MIN`] to eight bytes as one word, its first byte lowest.
+    /// What stands behind the `IAB` of an id, one to eight bytes, as one word: the first byte lowest.
     #[inline(always)]
     fn word(id: &[u8]) -> Option<u64> {
         let (head, tail) = (id.first_chunk()?, id.last_chunk()?);
-        let behind_head = 8 * id.len().checked_sub(WORD_MIN).filter(|&more| more <= 4)?;
-        let tail = u64::from(u32::from_le_bytes(*tail));
+        let (head, tail) = (u32::from_le_bytes(*head), u32::from_le_bytes(*tail));
+        let word = match id.last_chunk() {
+            Some(word) => u64::from_le_bytes(*word) >> (8 * WORD_MAX.checked_sub(id.len())?),
+            None => (u64::from(head) | u64::from(tail) << (8 * (id.len() - 4))) >> IAB_BITS,
+        };
         // A last byte of 0, which only an escape can make, is not to look like the end.
-        let sound = tail >> 24 != 0;
-        sound.then_some(u64::from(u32::from_le_bytes(*head)) | tail << behind_head)
+        (is_iab(head) && tail >> 24 != 0).then_some(word)
     }
 
-    /// The key of an id that is a word: in small letters, and filled up with blanks. None where a number begins with a
-    /// zero.
+    /// The key of an id of which this word is behind `IAB`: in small letters, and filled up with blanks. None where a number
+    /// begins with a zero.
     ///
     /// This is done for every entry of every block list, so it looks at all bytes at once and asks for no more than that.
     /// What is folded into one though it is not the same, such as `[` and `{`, is told apart where keys meet: such a key
@@ -46,7 +48,7 @@ impl CategoryKey {
         // The highest bit of every byte that is a zero, and of every one that follows what is no digit.
         let digits = word ^ ZEROS;
         let zero = digits.wrapping_sub(ONES) & !digits;
-        let first = !word << (BITS_OF_BYTE + 3);
+        let first = !word << (BITS_OF_BYTE + 3) | 0x80;
         if zero & first & HIGHEST == 0 {
             Some(Self(word))
         } else {
@@ -54,20 +56,21 @@ impl CategoryKey {
         }
     }
 
-    /// The id that a list goes on with behind an opening quote, and its bytes: four to eight without blanks around them,
+    /// The id that a list goes on with behind an opening quote, and its bytes: `IAB` and one to eight more, the last no blank,
     /// then a closing quote, a comma, and the next opening quote. None when anything is different. There is no escape in
     /// the list.
     #[inline(always)]
     pub(super) fn of_plain_list(list: &[u8; PLAIN_BYTES]) -> Option<(Self, usize)> {
+        let word = |from: usize| Some(u64::from_le_bytes(*list.get(from..)?.first_chunk()?));
+        let half = |from: usize| Some(u32::from_le_bytes(*list.get(from..)?.first_chunk()?));
         // Each byte that is a quote has its highest bit, and so may some behind the first.
-        let others = word(list, 2)? ^ QUOTES;
+        let others = word(5)? ^ QUOTES;
         let closing = others.wrapping_sub(ONES) & !others & HIGHEST;
         let more = closing.trailing_zeros() & 56;
-        let len = (more / BITS_OF_BYTE) as usize + 1;
-        let behind = u32::from_le_bytes(*list.get(len + 1..)?.first_chunk()?);
-        let id = word(list, 1)? & u64::MAX >> (56 - more);
-        let dark = (id & 0xff > QUOTE) & (id >> more > BLANK);
-        if closing == 0 || behind << BITS_OF_BYTE != SEPARATOR || !dark || len < WORD_MIN {
+        let len = (more / BITS_OF_BYTE) as usize + 4;
+        let id = word(4)? & u64::MAX >> (56 - more);
+        let is_plain = (id >> more > BLANK) & (id & 0xff != QUOTE) & (closing != 0);
+        if half(len + 1)? << BITS_OF_BYTE != SEPARATOR || !is_iab(half(1)?) || !is_plain {
             return None;
         }
         Some((Self::folded(id)?, len))
@@ -84,7 +87,6 @@ impl CategoryKey {
     /// `IABn` or `IABn-m`, as if it were written without leading zeros.
     fn of_numbers(tier1: u64, tier2: Option<u64>) -> Self {
         let mut written = Written::default();
-        b"iab".iter().for_each(|&byte| written.push(byte));
         written.push_number(tier1);
         if let Some(tier2) = tier2 {
             written.push(b'-');
@@ -125,22 +127,21 @@ impl CategoryKey {
 
     /// Where the dash of a folded `IABn-m` stands, or where an `IABn` ends, in bits; none for any other key.
     const fn published(self) -> Option<u32> {
-        let rest = self.0 >> IAB_BITS | BLANKS << (64 - IAB_BITS);
-        // The highest bit of every byte that is no digit: the blanks, at least.
-        let digits = rest ^ ZEROS;
+        // The highest bit of every byte that is no digit.
+        let digits = self.0 ^ ZEROS;
         let others = (((digits & !HIGHEST) + (0x7f - 9) * ONES) | digits) & HIGHEST;
-        let dash = others.trailing_zeros() & 56;
-        let is_dash = rest >> dash & 0xff == b'-' as u64;
+        let first = others.trailing_zeros() & !7;
+        let is_dash = first < 64 && self.0 >> first & 0xff == b'-' as u64;
         let behind = if is_dash {
             others & (others - 1)
         } else {
             others
         };
-        let end = behind.trailing_zeros() & 56;
-        let ends = rest >> end == BLANKS >> end;
-        let has_second = !is_dash || end > dash + BITS_OF_BYTE;
-        if self.0 << (64 - IAB_BITS) == IAB && dash > 0 && has_second && ends {
-            Some(dash + IAB_BITS)
+        let end = behind.trailing_zeros() & !7;
+        let has_second = !is_dash || end > first + BITS_OF_BYTE;
+        let ends = end == 64 || self.0 >> end == BLANKS >> end;
+        if first > 0 && has_second && ends {
+            Some(first)
         } else {
             None
         }
@@ -171,9 +172,6 @@ impl CategoryKey {
 
 const TIER_2: u64 = (1 << NUMBER_BITS) - 1;
 const BITS_OF_BYTE: u32 = 8;
-/// What ids of Content Taxonomy 1.0 begin with, highest in a word, and its bits.
-const IAB: u64 = u64::from_le_bytes(*b"\0\0\0\0\0iab");
-const IAB_BITS: u32 = 3 * BITS_OF_BYTE;
 /// In every byte: 1, the highest bit, a blank, the digit zero.
 const ONES: u64 = u64::MAX / 0xff;
 const HIGHEST: u64 = 0x80 * ONES;
@@ -181,8 +179,6 @@ const BLANK: u64 = b' ' as u64;
 const BLANKS: u64 = BLANK * ONES;
 const ZEROS: u64 = b'0' as u64 * ONES;
 
-/// Bytes of the shortest id that is kept as a word: `IAB1`.
-const WORD_MIN: usize = 4;
 const QUOTE: u64 = b'"' as u64;
 const QUOTES: u64 = QUOTE * ONES;
 /// Between two elements of a compact list of strings.
@@ -191,10 +187,16 @@ pub(super) const SEPARATOR_BYTES: usize = 3;
 /// What is looked at of a list: a quote, an id, a separator, and room for words that begin at any of it.
 pub(super) const PLAIN_BYTES: usize = 16;
 
-/// The eight bytes from `from` on.
+/// What ids of Content Taxonomy 1.0 begin with, and its bits.
+const IAB: u32 = u32::from_le_bytes(*b"iab\0");
+const IAB_BITS: u32 = 3 * BITS_OF_BYTE;
+/// Bytes of the longest id that is a word behind its prefix.
+const WORD_MAX: usize = 11;
+
+/// True when the lowest three bytes are the prefix, in any case.
 #[inline(always)]
-fn word(bytes: &[u8; PLAIN_BYTES], from: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(*bytes.get(from..)?.first_chunk()?))
+const fn is_iab(head: u32) -> bool {
+    (head | 0x20_2020) & 0xff_ffff == IAB
 }
 
 /// A text of up to eight bytes, filled up with blanks; none once it is longer.
@@ -271,6 +273,7 @@ const _: () = assert!(10_u64.pow(DIGITS_MAX) < 1 << NUMBER_BITS);
     reason = "the size of proptest's error is not ours"
 )]
 mod tests {
+    use super::CategoryKey;
     use crate::openrtb::CategoryTaxonomy;
     use proptest::prelude::*;
 
@@ -306,7 +309,7 @@ mod tests {
     proptest! {
         #[test]
         fn keys_are_equal_where_ids_are(ids in prop::array::uniform2(
-            "(IAB|iab|Iab)(0{0,2}[0-9]{1,2}(-0{0,2}[0-9]{1,2})?|[0-9-]{0,6}|[0-9]{6,9}(-[0-9]{6,8})?|.{0,5})|[aA0\\[{-]{3,9}|IAB1[\0 \x01a]{0,4}"
+            "(IAB|iab|Iab)(0{0,2}[0-9]{1,5}(-0{0,2}[0-9]{1,4})?|[0-9-]{0,6}|[0-9]{6,9}(-[0-9]{6,8})?|.{0,5})|[aA0\\[{-]{3,9}|IAB1[\0 \x01a]{0,4}"
         )) {
             let taxonomy = CategoryTaxonomy(1);
             let [a, b] = ids.each_ref().map(|id| id.trim_matches(' ').as_bytes());
@@ -314,6 +317,21 @@ mod tests {
             let same = naive(std::str::from_utf8(a).unwrap()) == naive(std::str::from_utf8(b).unwrap());
             let found = key == other && (key.is_exact() || taxonomy.same(a, b));
             prop_assert_eq!(found, same, "{:?} {:?} {:x?} {:x?}", ids[0], ids[1], key, other);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_of_a_plain_list_is_what_it_is_by_itself(id in "(IAB|iab)?[0-9-]{0,9}|(IAB[0-9a ,:]{1,9})", rest in "[a-z\",]{0,9}") {
+            let list = format!("\"{id}\",\"{rest}                ");
+            let window = list.as_bytes().first_chunk().unwrap();
+            if let Some((key, len)) = CategoryKey::of_plain_list(window) {
+                prop_assert_eq!(id.len(), len);
+                prop_assert_eq!(CategoryKey::of_content_1(id.as_bytes()), key);
+            } else {
+                let published = id.strip_prefix("IAB").is_some_and(|tail| !tail.contains(|c: char| !c.is_ascii_digit()));
+                prop_assert!(!published || id.len() > 11 || id.starts_with("IAB0") || id.len() == 3, "{}", id);
+            }
         }
     }
 
