@@ -44,6 +44,8 @@
 //! | [`config`] | the process's own settings: file, flags, environment |
 //! | [`log`] | lines on standard error, bounded and without waiting for them |
 //! | [`background`] | threads that give way to those that answer calls |
+//! | `rotation` | files that make room for another |
+//! | [`audit`] | what happened to the process, as a chain of lines that cannot be altered unseen |
 //! | [`metrics`] | counters of each worker, merged when scraped |
 //! | `tls` | whom certificates are checked against |
 //! | [`telemetry`] | records of evaluations: ring, batch, delivery, sink, and the account of all of them |
@@ -98,6 +100,10 @@ pub mod config;
 pub mod log;
 
 mod background;
+
+mod rotation;
+
+pub mod audit;
 
 pub mod metrics;
 

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Command::Policy(command) => {
             cli::policy::run(&command, &mut io::stdout(), &mut io::stderr())
         }
+        Command::Audit(command) => cli::audit::run(&command, &mut io::stdout()),
         Command::Healthcheck(args) => cli::healthcheck::run(&args),
     };
     cli::exit_code(answer)

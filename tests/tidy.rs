@@ -28,14 +28,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config",   &["limits", "document", "policy"]),
     ("background", &[]),
     ("log",      &["background", "config"]),
+    ("rotation", &[]),
+    ("audit",    &["policy", "background", "config", "rotation"]),
     ("proto",    &[]),
     ("reply_json", &["proto"]),
     ("tls",      &[]),
-    ("telemetry", &["limits", "callers", "verdict", "policy", "evaluate", "wire", "background", "metrics", "config", "log", "tls"]),
+    ("telemetry", &["limits", "callers", "verdict", "policy", "evaluate", "wire", "background", "audit", "metrics", "config", "log", "tls"]),
     ("otlp",     &["document", "verdict", "wire", "background", "metrics", "tls", "telemetry"]),
     // The edges. The command line starts the server, and reads files instead of messages.
-    ("server",   &["limits", "document", "verdict", "policy", "evaluate", "wire", "background", "metrics", "config", "log", "proto", "reply_json", "telemetry", "otlp"]),
-    ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "proto", "reply_json", "otlp", "server"]),
+    ("server",   &["limits", "document", "verdict", "policy", "evaluate", "wire", "background", "audit", "metrics", "config", "log", "proto", "reply_json", "telemetry", "otlp"]),
+    ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "audit", "proto", "reply_json", "otlp", "server"]),
 ];
 
 /// Crates that touch sockets, threads, logs or the time; the engine does without.

@@ -6,6 +6,7 @@ use std::io;
 
 use hdrhistogram::CreationError;
 
+use crate::audit::OpenError;
 use crate::document::Problems;
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::reply_json::ContractError;
@@ -26,6 +27,8 @@ pub enum CliError {
     Config(Problems),
     /// An address cannot be listened on.
     Bind(BindError),
+    /// The audit log cannot be written.
+    Audit(OpenError),
     /// Standard output could not be written.
     Write(io::Error),
     /// A result could not be written as JSON.
@@ -101,6 +104,7 @@ impl fmt::Display for CliError {
                 problems.to_string().trim_end()
             ),
             Self::Bind(cause) => cause.fmt(f),
+            Self::Audit(cause) => cause.fmt(f),
             Self::Write(cause) => write!(f, "cannot write standard output: {cause}"),
             Self::Json(cause) => write!(f, "cannot write JSON: {cause}"),
             Self::Reply(cause) => write!(f, "the reply does not decode: {cause}"),

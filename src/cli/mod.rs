@@ -1,5 +1,6 @@
 //! The command line (spec: contract §4): what a person or a script says, and what they are told.
 
+pub mod audit;
 pub mod check;
 pub mod demo;
 pub mod explain;
@@ -55,6 +56,9 @@ pub enum Command {
     /// Check, show or explain a policy
     #[command(subcommand, after_help = policy::EXAMPLES)]
     Policy(policy::PolicyCommand),
+    /// Verify an audit log
+    #[command(subcommand, after_help = audit::EXAMPLES)]
+    Audit(audit::AuditCommand),
     /// Ask a running sidecar whether it serves
     #[command(after_help = healthcheck::EXAMPLES)]
     Healthcheck(healthcheck::HealthcheckArgs),

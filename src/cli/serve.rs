@@ -1,5 +1,6 @@
 //! `bidgate serve`, and the sidecar that the demo runs on a thread of its own.
 
+use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,7 +12,8 @@ use tokio::sync::oneshot;
 
 use super::error::CliError;
 use super::{Outcome, complain};
-use crate::config::{self, Config, ConfigSource, Loaded, ServeArgs};
+use crate::audit::{Audit, Digest, End, Event, FileDigest, PolicyDigest, Serves};
+use crate::config::{self, Config, ConfigSource, Files, Loaded, ServeArgs};
 use crate::otlp;
 use crate::policy::Policy;
 use crate::server::{Drained, LivingPolicy, PolicySource, Server, Settings};
@@ -31,32 +33,71 @@ pub fn run(args: &ServeArgs) -> Result<Outcome, CliError> {
         return written.map(|()| Outcome::Yes).map_err(CliError::Write);
     }
     let otlp = otlp::Settings::from_environment(std::env::vars_os()).map_err(CliError::Config)?;
-    let policy_version = config.policy.version().to_owned();
+    let beginning = beginning(&config, &files);
+    let audit_log = config.audit.clone();
     let source = PolicySource {
         config: source,
         files,
         effective: config.effective().clone(),
     };
-    let settings = Settings {
+    let mut settings = Settings {
         otlp,
         source: Some(source),
         ..Settings::from(config)
     };
     let _flush = settings.log.start().map_err(CliError::Start)?;
     forbid_core_dumps();
+    let audit = Audit::open(audit_log.as_ref()).map_err(CliError::Audit)?;
+    settings.audit = audit.clone();
+    beginning.into_iter().for_each(|event| audit.note(event));
+    let served = serve(settings);
+    let outcome = match &served {
+        Ok(Drained::Completely) => End::Drained,
+        Ok(Drained::Cut) => End::Cut,
+        Err(_) => End::Failed,
+    };
+    audit.note(Event::ShutdownEnded { outcome });
+    audit.finish();
+    served.map(|_| Outcome::Yes)
+}
+
+/// What the audit log tells first.
+fn beginning(config: &Config, files: &Files) -> [Event; 2] {
+    [
+        Event::Start {
+            version: env!("CARGO_PKG_VERSION"),
+            pid: std::process::id(),
+            config_sha256: Digest::of(config.to_yaml()),
+        },
+        Event::PolicyLoaded {
+            policy: PolicyDigest::of(&config.policy),
+            files: FileDigest::of(files),
+        },
+    ]
+}
+
+fn serve(settings: Settings) -> Result<Drained, CliError> {
+    let policy_version = settings.policy.version();
     tracing::info!(policy_version, "policy loaded");
     let server = bind(settings)?;
     let drained = server.run(signals::terminated()).map_err(CliError::Start)?;
     tracing::info!(?drained, "drained");
-    Ok(Outcome::Yes)
+    Ok(drained)
 }
 
 fn bind(settings: Settings) -> Result<Server, CliError> {
+    let audit = settings.audit.clone();
     let server = Server::bind(settings).map_err(CliError::Bind)?;
+    let opened = |serves, address: &dyn Display| {
+        let address = address.to_string();
+        audit.note(Event::ListenerOpened { serves, address });
+    };
     for address in server.addresses() {
         tracing::info!(%address, "serving gRPC");
+        opened(Serves::Grpc, address);
     }
     tracing::info!(address = %server.admin_address(), "serving admin HTTP");
+    opened(Serves::Admin, &server.admin_address());
     Ok(server)
 }
 

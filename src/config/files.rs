@@ -29,6 +29,17 @@ impl Files {
         Self(self.0.iter().map(again).collect())
     }
 
+    /// Each with its text, if it could be read.
+    pub fn texts(&self) -> impl Iterator<Item = (&Path, Option<&str>)> {
+        self.0.iter().map(|file| {
+            let text = match &file.content {
+                Content::Text(text) => Some(text.as_str()),
+                Content::Unreadable(_) => None,
+            };
+            (file.path.as_path(), text)
+        })
+    }
+
     /// The first file that says nothing at all.
     pub(super) fn blank(&self) -> Option<&Path> {
         let blank =

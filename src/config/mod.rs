@@ -2,6 +2,7 @@
 //!
 //! A flag wins over an environment variable, that over the file, that over the default (spec: contract §4, §5).
 
+mod audit;
 mod files;
 mod settings;
 mod source;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
+pub use audit::Audit;
 pub use files::Files;
 pub use settings::ServeArgs;
 pub(crate) use settings::is_root_key;
@@ -59,6 +61,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// What is logged, and how.
     pub log: Log,
+    /// Where the audit log is, if there is one.
+    pub audit: Option<Audit>,
     effective: Effective,
 }
 
@@ -175,6 +179,7 @@ impl Config {
         let policy = section.section("policy", Policy::compile);
         let telemetry = section.section("telemetry", Telemetry::read);
         let log = section.section("log", log);
+        let audit = section.section("audit", Audit::read);
         let effective = section.effective();
         Self {
             listen,
@@ -191,6 +196,7 @@ impl Config {
             policy,
             telemetry,
             log,
+            audit,
             effective,
         }
     }

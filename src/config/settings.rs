@@ -75,6 +75,9 @@ const SETTINGS: &[Setting] = &[
     single("log.format", "FORMAT", "How a line of the log looks: human or json [default: human]"),
     single("log.decisions", "LINES", "Decision-log lines a second, 0 to 1000; 0 is none [default: 1]"),
     single("log.lines_per_second", "LINES", "Lines a second from one place in the code, 1 to 100000 [default: 10]"),
+    text("audit.file", "FILE", "The file of the audit log [default: none]"),
+    single("audit.file_max_bytes", "BYTES", "Size at which it is rotated, 65536 to 1099511627776 bytes [default: 16777216]"),
+    single("audit.file_keep", "FILES", "Rotated files kept, as FILE.1 and so on, 1 to 100 [default: 16]"),
 ];
 
 const fn single(path: &'static str, value_name: &'static str, help: &'static str) -> Setting {

@@ -225,7 +225,7 @@ fn text(section: &mut Section, key: &str) -> String {
     text
 }
 
-fn path(section: &mut Section, key: &str) -> Option<PathBuf> {
+pub(super) fn path(section: &mut Section, key: &str) -> Option<PathBuf> {
     let path = text(section, key);
     (!path.is_empty()).then(|| PathBuf::from(path))
 }

@@ -79,6 +79,8 @@ families! {
     LOG_LINES_SUPPRESSED = Counter "bidgate_log_lines_suppressed_total" [], "Lines of the log not written: too many of one kind, or more than standard error took.";
     OTLP_EXPORTS = Counter "bidgate_otlp_exports_total" ["signal", "outcome"], "Attempts to have an OTLP receiver take a message.";
     OTLP_SPANS = Counter "bidgate_otlp_spans_total" ["outcome"], "Spans of sampled evaluations, by what became of them.";
+    AUDIT_EVENTS = Counter "bidgate_audit_events_total" ["outcome"], "Events of the audit log, by what became of them.";
+    AUDIT_FAILURES = Counter "bidgate_audit_write_failures_total" [], "Attempts to write the audit log that failed.";
     RESIDENT_MEMORY = Gauge "process_resident_memory_bytes" [], "Resident memory.";
     OPEN_FDS = Gauge "process_open_fds" [], "Open file descriptors.";
     MAX_FDS = Gauge "process_max_fds" [], "File descriptors that may be open.";

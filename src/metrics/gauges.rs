@@ -23,6 +23,8 @@ pub struct ServerGauges<'a> {
     pub log_lines_suppressed: u64,
     /// What became of what was exported to an OTLP receiver.
     pub otlp: OtlpCounts,
+    /// What became of the events of the audit log.
+    pub audit: AuditGauges,
 }
 
 /// What the server knows of its policy.
@@ -137,6 +139,17 @@ impl DroppedEvents {
             ("shutdown", self.shutdown),
         ]
     }
+}
+
+/// What the audit log has counted; nothing where there is none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AuditGauges {
+    /// Lines on the disk.
+    pub written: u64,
+    /// Events that will not be written.
+    pub lost: u64,
+    /// Attempts to write that failed.
+    pub failures: u64,
 }
 
 /// What the exporter to an OTLP receiver has counted; nothing where there is none.

@@ -23,7 +23,8 @@ use std::sync::Arc;
 
 pub use catalog::{CATALOG, Family, Kind};
 pub use gauges::{
-    DroppedEvents, ExportedMessages, OtlpCounts, PolicyGauges, ServerGauges, TelemetryGauges,
+    AuditGauges, DroppedEvents, ExportedMessages, OtlpCounts, PolicyGauges, ServerGauges,
+    TelemetryGauges,
 };
 pub use rpc_method::RpcMethod;
 pub use sample::{HistogramSnapshot, Sample, Value};

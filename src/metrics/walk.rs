@@ -6,7 +6,7 @@ use super::Metrics;
 use super::catalog::{self, Family};
 use super::cells::{Cells, Counter, OutcomeCells};
 use super::evaluations::Evaluations;
-use super::gauges::{OtlpCounts, PolicyGauges, ServerGauges, TelemetryGauges};
+use super::gauges::{AuditGauges, OtlpCounts, PolicyGauges, ServerGauges, TelemetryGauges};
 use super::histogram::Histogram;
 use super::process::Process;
 use super::rpc_method::RpcMethod;
@@ -40,6 +40,7 @@ impl<'a> Walk<'a> {
         self.telemetry(&server.telemetry);
         self.count(catalog::LOG_LINES_SUPPRESSED, server.log_lines_suppressed);
         self.otlp(server.otlp);
+        self.audit(server.audit);
         self.process();
     }
 
@@ -147,6 +148,13 @@ impl<'a> Walk<'a> {
         for (outcome, spans) in otlp.spans() {
             self.labelled(catalog::OTLP_SPANS, [outcome], spans);
         }
+    }
+
+    fn audit(&mut self, audit: AuditGauges) {
+        for (outcome, events) in [("written", audit.written), ("lost", audit.lost)] {
+            self.labelled(catalog::AUDIT_EVENTS, [outcome], events);
+        }
+        self.count(catalog::AUDIT_FAILURES, audit.failures);
     }
 
     /// What the system does not tell is left out.

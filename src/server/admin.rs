@@ -87,7 +87,9 @@ impl Admin {
     async fn answer(&self, request: Request<Incoming>) -> Page {
         match (request.uri().path(), &self.rest) {
             (Rest::PATH, Some(rest)) => rest.answer(request).await,
-            (log_page::PATH, _) => log_page::answer(&self.settings.log, request).await,
+            (log_page::PATH, _) => {
+                log_page::answer(&self.settings.log, &self.settings.audit, request).await
+            }
             (path, _) => self.show(request.method(), path),
         }
     }
@@ -154,6 +156,10 @@ impl Admin {
                 "policy_loaded_at": standing.loaded.at,
                 "policy_refused_at": standing.refused.as_ref().map(|refused| &refused.at),
                 "listeners": listeners,
+                "audit": self.settings.audit.head().map(|head| json!({
+                    "seq": head.seq,
+                    "sha256": head.sha256,
+                })),
             }),
         )
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::acceptor::Connections;
 use super::in_flight::InFlight;
 use super::settings::Settings;
-use crate::metrics::{Metrics, PolicyGauges, Sample, ServerGauges};
+use crate::metrics::{AuditGauges, Metrics, PolicyGauges, Sample, ServerGauges};
 use crate::otlp::ExportCounts;
 use crate::telemetry::Ledger;
 
@@ -34,6 +34,7 @@ impl Instruments {
 
     fn read<R>(&self, read: impl FnOnce(&ServerGauges<'_>) -> R) -> R {
         let standing = self.settings.policy.standing();
+        let audit = self.settings.audit.counts();
         read(&ServerGauges {
             in_flight: self.in_flight.count(),
             max_in_flight: self.settings.max_in_flight,
@@ -50,6 +51,11 @@ impl Instruments {
             telemetry: self.ledger.gauges(),
             log_lines_suppressed: self.settings.log.suppressed(),
             otlp: self.exports.read(),
+            audit: AuditGauges {
+                written: audit.written,
+                lost: audit.lost,
+                failures: audit.failures,
+            },
         })
     }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::config::Listen;
+use crate::telemetry::SinkError;
 
 /// An open listener.
 #[derive(Debug)]
@@ -129,14 +130,14 @@ fn inode(path: &Path) -> io::Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-/// An address that cannot be listened on.
+/// An address that cannot be listened on, or a sink of telemetry that cannot be used.
 #[derive(Debug)]
 pub struct BindError(Box<Failure>);
 
 #[derive(Debug)]
-struct Failure {
-    address: Listen,
-    cause: Cause,
+enum Failure {
+    Listen { address: Listen, cause: Cause },
+    Telemetry(SinkError),
 }
 
 #[derive(Debug)]
@@ -158,16 +159,25 @@ impl Cause {
 
 impl BindError {
     fn new(address: &Listen, cause: Cause) -> Self {
-        Self(Box::new(Failure {
+        Self(Box::new(Failure::Listen {
             address: address.clone(),
             cause,
         }))
     }
 }
 
+impl From<SinkError> for BindError {
+    fn from(error: SinkError) -> Self {
+        Self(Box::new(Failure::Telemetry(error)))
+    }
+}
+
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Failure { address, cause } = &*self.0;
+        let (address, cause) = match &*self.0 {
+            Failure::Listen { address, cause } => (address, cause),
+            Failure::Telemetry(error) => return write!(f, "cannot start the sidecar: {error}"),
+        };
         match cause {
             Cause::InUse => {
                 write!(
@@ -186,9 +196,12 @@ impl fmt::Display for BindError {
 
 impl std::error::Error for BindError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.0.cause {
-            Cause::System(error) => Some(error),
-            Cause::InUse | Cause::NotASocket => None,
+        match &*self.0 {
+            Failure::Listen { cause, .. } => match cause {
+                Cause::System(error) => Some(error),
+                Cause::InUse | Cause::NotASocket => None,
+            },
+            Failure::Telemetry(error) => Some(error),
         }
     }
 }

@@ -92,6 +92,12 @@ impl LivingPolicy {
         self.standing.store(Arc::new(standing));
     }
 
+    /// The digest of the policy that judges.
+    #[must_use]
+    pub fn version(&self) -> String {
+        self.load().version().to_owned()
+    }
+
     /// The policy for one call.
     pub(super) fn load(&self) -> Guard<Arc<Policy>> {
         self.judging.load()

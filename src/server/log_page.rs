@@ -8,14 +8,15 @@ use serde_json::json;
 use super::page::{Page, allowing, error, json};
 use super::refusal::Refusal;
 use super::rest::{discard, receive};
+use crate::audit::{Audit, Event};
 use crate::config::{Log, LogFormat};
 use crate::log::{Change, Logger};
 
 /// Shows the settings, after a change if one is asked for.
-pub(super) async fn answer(logger: &Logger, request: Request<Incoming>) -> Page {
+pub(super) async fn answer(logger: &Logger, audit: &Audit, request: Request<Incoming>) -> Page {
     match *request.method() {
         Method::GET | Method::HEAD => settings(logger),
-        Method::PUT => change(logger, request.into_body()).await,
+        Method::PUT => change(logger, audit, request.into_body()).await,
         _ => allowing(
             "GET, HEAD, PUT",
             error(
@@ -43,11 +44,17 @@ fn settings(logger: &Logger) -> Page {
     )
 }
 
-async fn change(logger: &Logger, mut body: Incoming) -> Page {
+async fn change(logger: &Logger, audit: &Audit, mut body: Incoming) -> Page {
     let received = receive(&mut body, BODY_BYTES_MAX).await;
     match received.map(|body| read(&body)) {
         Ok(Some(change)) => {
+            let from = logger.level().to_string();
             logger.change(change);
+            audit.note(Event::LogChanged {
+                from,
+                level: logger.level().to_string(),
+                decisions: logger.decisions(),
+            });
             settings(logger)
         }
         Ok(None) => error(StatusCode::BAD_REQUEST, &allowed()),

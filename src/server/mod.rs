@@ -81,10 +81,11 @@ use rest::Rest;
 use routes::Routes;
 use worker::{Blueprint, Ended, WorkerThread};
 
+use crate::audit::Event;
 use crate::config::Listen;
 use crate::metrics::{Metrics, Recorder};
 use crate::otlp::{Exporter, Otlp, SpanPen};
-use crate::telemetry::{self, DecisionLog, Hears, Plan, Telemetry};
+use crate::telemetry::{self, DecisionLog, Hears, OpenSink, Plan, Telemetry};
 
 /// A server with its listeners open, not yet serving.
 #[derive(Debug)]
@@ -94,14 +95,16 @@ pub struct Server {
     addresses: Vec<Listen>,
     admin: TcpListener,
     admin_address: SocketAddr,
+    sink: OpenSink,
 }
 
 impl Server {
-    /// Opens the listeners. From here on callers can connect; they are served once [`Self::run`] is.
+    /// Opens the sink of telemetry, then the listeners. From here on callers can connect; they are served once [`Self::run`] is.
     ///
     /// # Errors
-    /// When an address cannot be listened on, with the address and what to do.
+    /// When the sink cannot be used, or an address not be listened on, with the address and what to do.
     pub fn bind(mut settings: Settings) -> Result<Self, BindError> {
+        let sink = OpenSink::open(&settings.telemetry, &settings.audit)?;
         settings.max_connections = files::make_room(settings.max_connections);
         let listeners: Vec<_> = settings
             .listen
@@ -116,6 +119,7 @@ impl Server {
             addresses,
             admin,
             admin_address,
+            sink,
         })
     }
 
@@ -152,6 +156,7 @@ impl Server {
             () = shutdown => {}
             ended = running.workers.join_next() => return Err(lost_worker(ended.as_ref())),
         }
+        running.settings.audit.note(Event::ShutdownBegun);
         tokio::select! {
             drained = running.drain(&readiness) => Ok(drained),
             () = signals::terminated() => Ok(Drained::Cut),
@@ -168,12 +173,12 @@ impl Server {
         let listeners = span_pen.flatten().map(traced).into_iter();
         let (telemetry, pens) = Telemetry::start(Plan {
             settings: &settings.telemetry,
+            sink: self.sink,
             writers: recorders.len(),
             metrics: &metrics,
             gate_names: settings.policy.gate_names(),
             listeners: listeners.chain([decisions]).collect(),
-        })
-        .map_err(io::Error::other)?;
+        })?;
         let mut pens = pens.into_iter();
         let in_flight = Arc::new(InFlight::new(settings.max_in_flight));
         let rest = settings.rest.then(|| recorders.pop()).flatten();
@@ -216,7 +221,8 @@ impl Server {
             admin,
         ));
         if let Some(source) = &settings.source {
-            let reloading = reload::start(source.clone(), Arc::clone(&settings.policy))?;
+            let policy = Arc::clone(&settings.policy);
+            let reloading = reload::start(source.clone(), policy, settings.audit.clone())?;
             control.spawn_local(reloading);
         }
         Ok(Running {

@@ -13,6 +13,7 @@ use tokio::signal::unix::Signal;
 
 use super::living::LivingPolicy;
 use super::signals;
+use crate::audit::{Audit, Cause, Event, FileDigest, PolicyDigest};
 use crate::background;
 use crate::config::{Config, ConfigSource, Files, Loaded};
 use crate::document::{Effective, Problems};
@@ -33,11 +34,16 @@ pub struct PolicySource {
 pub(super) fn start(
     source: PolicySource,
     policy: Arc<LivingPolicy>,
+    audit: Audit,
 ) -> io::Result<impl Future<Output = ()>> {
     let hangups = signals::hangups()?;
     // A SIGHUP that arrives while another waits asks for nothing more.
     let (orders, ordered) = sync_channel(1);
-    let reloader = Reloader { source, policy };
+    let reloader = Reloader {
+        source,
+        policy,
+        audit,
+    };
     background::spawn("bidgate-policy", move || reloader.run(&ordered))?;
     Ok(pass_on(hangups, orders))
 }
@@ -55,6 +61,7 @@ async fn pass_on(mut hangups: Signal, orders: SyncSender<()>) {
 struct Reloader {
     source: PolicySource,
     policy: Arc<LivingPolicy>,
+    audit: Audit,
 }
 
 impl Reloader {
@@ -67,7 +74,7 @@ impl Reloader {
                 SETTLE
             };
             changed = match orders.recv_timeout(pause) {
-                Ok(()) => self.reload(&self.source.files.look_again()),
+                Ok(()) => self.reload(&self.source.files.look_again(), Cause::Signal),
                 Err(RecvTimeoutError::Timeout) => self.look(changed.as_ref()),
                 Err(RecvTimeoutError::Disconnected) => return,
             };
@@ -82,34 +89,40 @@ impl Reloader {
             return None;
         }
         if before == Some(&seen) {
-            return self.reload(&seen);
+            return self.reload(&seen, Cause::FileChanged);
         }
         Some(seen)
     }
 
     /// Compiles what was seen, and lets it judge if nothing is wrong with it. Nothing is left to look at twice.
-    fn reload(&mut self, seen: &Files) -> Option<Files> {
+    fn reload(&mut self, seen: &Files, cause: Cause) -> Option<Files> {
         let Loaded { config, files } = self.source.config.reload(seen);
         self.source.files = files;
         match config {
-            Ok(config) => self.accept(config),
-            Err(problems) => self.refuse(problems),
+            Ok(config) => self.accept(config, cause),
+            Err(problems) => self.refuse(problems, cause),
         }
         None
     }
 
-    fn accept(&self, config: Config) {
+    fn accept(&self, config: Config, cause: Cause) {
         let changed = config.changed_settings(&self.source.effective);
         if !changed.is_empty() {
             let keys = changed.join(", ");
             tracing::warn!(keys, "these settings have changed and wait for a restart");
         }
         let policy_version = config.policy.version().to_owned();
+        self.audit.note(Event::PolicySwapped {
+            from: self.policy.version(),
+            policy: PolicyDigest::of(&config.policy),
+            cause,
+            files: FileDigest::of(&self.source.files),
+        });
         self.policy.replace(config.policy);
         tracing::info!(policy_version, "policy loaded");
     }
 
-    fn refuse(&self, problems: Problems) {
+    fn refuse(&self, problems: Problems, cause: Cause) {
         for problem in &problems.0 {
             tracing::warn!(%problem, "policy refused");
         }
@@ -117,6 +130,12 @@ impl Reloader {
             policy_version = self.policy.load().version(),
             "the policy before judges on"
         );
+        self.audit.note(Event::PolicyRefused {
+            policy_version: self.policy.version(),
+            problems: problems.0.len(),
+            cause,
+            files: FileDigest::of(&self.source.files),
+        });
         self.policy.refuse(problems);
     }
 }
@@ -154,6 +173,7 @@ mod tests {
         let mut reloader = Reloader {
             source,
             policy: Arc::clone(&policy),
+            audit: Audit::default(),
         };
         let timeout_ns = || policy.load().rules("bidder", "").timeout_ns;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::living::LivingPolicy;
 use super::reload::PolicySource;
+use crate::audit::Audit;
 use crate::config::{Config, Listen, Telemetry};
 use crate::limits::Limits;
 use crate::log::Logger;
@@ -48,6 +49,8 @@ pub struct Settings {
     pub source: Option<PolicySource>,
     /// The process's log, to be changed under way.
     pub log: Arc<Logger>,
+    /// Where it is told what happened to the process.
+    pub audit: Audit,
 }
 
 impl From<Config> for Settings {
@@ -69,6 +72,7 @@ impl From<Config> for Settings {
             otlp: None,
             source: None,
             log: Arc::new(Logger::new(config.log)),
+            audit: Audit::default(),
         }
     }
 }

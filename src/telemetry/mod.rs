@@ -50,7 +50,6 @@ mod thread;
 
 mod decision_log;
 
-use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,14 +72,17 @@ use ring::{Producer, ring};
 use sink::Sink;
 use thread::Handle;
 
+use crate::audit::Audit;
 use crate::config;
 use crate::metrics::Metrics;
 
 /// What telemetry is made of.
 #[derive(Debug)]
 pub struct Plan<'p> {
-    /// Where batches go, and when.
+    /// When batches go.
     pub settings: &'p config::Telemetry,
+    /// Where they go.
+    pub sink: OpenSink,
     /// Those who will record evaluations, each with a pen.
     pub writers: usize,
     /// Counts of all of them.
@@ -89,6 +91,20 @@ pub struct Plan<'p> {
     pub gate_names: &'p Arc<GateNames>,
     /// Others who want to know of evaluations.
     pub listeners: Vec<Listener>,
+}
+
+/// A sink that is open: its file can be written, its keys are there. Or there is none.
+#[derive(Debug)]
+pub struct OpenSink(Option<Sink>);
+
+impl OpenSink {
+    /// Opens the sink that the settings name, if they do.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub fn open(settings: &config::Telemetry, audit: &Audit) -> Result<Self, SinkError> {
+        Sink::open(&settings.sink, audit).map(Self)
+    }
 }
 
 /// Records on their way out.
@@ -104,10 +120,10 @@ impl Telemetry {
     /// Starts what the plan asks for. Returns a pen for each writer; none when nobody wants records.
     ///
     /// # Errors
-    /// When the sink cannot be used, or the thread cannot be started.
-    pub fn start(plan: Plan<'_>) -> Result<(Self, Vec<Pen>), StartError> {
+    /// When the thread cannot be started.
+    pub fn start(plan: Plan<'_>) -> io::Result<(Self, Vec<Pen>)> {
         let settings = plan.settings;
-        let sink = Sink::open(&settings.sink).map_err(StartError::Sink)?;
+        let OpenSink(sink) = plan.sink;
         let heard = plan.listeners.iter().map(|listener| listener.hears).max();
         let Some(hears) = sink.as_ref().map(|_| Hears::All).or(heard) else {
             return Ok((Self::idle(settings), Vec::new()));
@@ -136,7 +152,7 @@ impl Telemetry {
         let thread = thread::start(gatherer, Arc::clone(&ledger), delivering);
         let telemetry = Self {
             ledger,
-            thread: Some(thread.map_err(StartError::Thread)?),
+            thread: Some(thread?),
             flush_timeout: settings.flush_timeout,
         };
         let producers = producers.into_iter();
@@ -183,9 +199,9 @@ fn records(settings: &config::Telemetry, hears: Hears) -> usize {
 
 const NOTABLE_RECORDS: usize = 256;
 
-fn batching(settings: &config::Telemetry, ledger: &Arc<Ledger>) -> Result<Batching, StartError> {
+fn batching(settings: &config::Telemetry, ledger: &Arc<Ledger>) -> io::Result<Batching> {
     let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| StartError::Thread(io::Error::other(error)))?;
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
     let rules = batcher::Rules {
         sender: sender(settings),
         boot_id: uuid::Builder::from_random_bytes(random).into_uuid(),
@@ -222,23 +238,3 @@ fn sender(settings: &config::Telemetry) -> String {
         settings.sender.clone()
     }
 }
-
-/// Why there is no telemetry.
-#[derive(Debug)]
-pub enum StartError {
-    /// The sink cannot be used.
-    Sink(SinkError),
-    /// The thread cannot be started.
-    Thread(io::Error),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sink(error) => error.fmt(f),
-            Self::Thread(error) => write!(f, "cannot start the thread of telemetry: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use super::{Key, KeyFault, KeyKind};
+use crate::audit::{Audit, Event};
 
 /// What is wrong with where a key should be.
 #[derive(Debug)]
@@ -55,6 +56,7 @@ pub(in crate::telemetry) struct LiveKey<K> {
     looked: Instant,
     /// What was wrong with the file at the last look, so that it is logged once.
     fault: Option<KeyFault>,
+    audit: Audit,
 }
 
 impl<K: Key> LiveKey<K> {
@@ -66,40 +68,42 @@ impl<K: Key> LiveKey<K> {
         environment: Environment<'_>,
         file: Option<&Path>,
         now: Instant,
+        audit: Audit,
     ) -> Result<Self, KeyProblem> {
         let variable = environment(K::KIND.variable()).filter(|text| !text.is_empty());
         match (variable, file) {
             (None, None) => Err(KeyProblem::Missing(K::KIND)),
             (Some(_), Some(_)) => Err(KeyProblem::Twice(K::KIND)),
             (None, Some(path)) => {
-                let opened = Self::open(path, now);
+                let opened = Self::open(path, now, audit);
                 opened.map_err(|fault| KeyProblem::File(path.into(), fault))
             }
             (Some(text), None) => {
                 let text = Zeroizing::new(text.into_encoded_bytes());
                 let key = parse_bytes(&text);
                 let key = key.map_err(|fault| KeyProblem::Variable(K::KIND, fault))?;
-                Ok(Self::fixed(key, now))
+                Ok(Self::new(key, None, now, audit))
             }
         }
     }
 
-    const fn fixed(key: K, now: Instant) -> Self {
-        Self {
-            key,
-            file: None,
-            looked: now,
-            fault: None,
-        }
+    fn open(path: &Path, now: Instant, audit: Audit) -> Result<Self, KeyFault> {
+        Ok(Self::new(read(path)?, Some(path.to_owned()), now, audit))
     }
 
-    fn open(path: &Path, now: Instant) -> Result<Self, KeyFault> {
-        Ok(Self {
-            key: read(path)?,
-            file: Some(path.to_owned()),
+    fn new(key: K, file: Option<PathBuf>, now: Instant, audit: Audit) -> Self {
+        audit.note(Event::KeyLoaded {
+            key: K::KIND.name(),
+            id: key.id().to_string(),
+            from_file: file.is_some(),
+        });
+        Self {
+            key,
+            file,
             looked: now,
             fault: None,
-        })
+            audit,
+        }
     }
 
     /// The key as it is now. Its file is read when the last look was [`LOOK_AGAIN`] ago; one that holds no such key
@@ -118,6 +122,11 @@ impl<K: Key> LiveKey<K> {
             Ok(key) => {
                 if key.id() != self.key.id() {
                     tracing::info!(key = %key.id(), "telemetry has a new {}", K::KIND);
+                    self.audit.note(Event::KeyReplaced {
+                        key: K::KIND.name(),
+                        id: key.id().to_string(),
+                        before: self.key.id().to_string(),
+                    });
                     self.key = key;
                 }
                 self.fault = None;
@@ -126,6 +135,10 @@ impl<K: Key> LiveKey<K> {
                 if self.fault != Some(fault) {
                     let (key, file) = (self.key.id(), path.display());
                     tracing::warn!(%key, %file, "the file of the {} {fault}; the last good one stays", K::KIND);
+                    self.audit.note(Event::KeyRefused {
+                        key: K::KIND.name(),
+                        id: key.to_string(),
+                    });
                 }
                 self.fault = Some(fault);
             }
@@ -187,7 +200,7 @@ mod tests {
         let file = folder.path().join("key");
         let other = PUBLISHABLE.replace('0', "9");
         fs::write(&file, PUBLISHABLE).unwrap();
-        let mut live = LiveKey::<PublishableKey>::open(&file, at(0)).unwrap();
+        let mut live = LiveKey::<PublishableKey>::open(&file, at(0), Audit::default()).unwrap();
         assert!(!format!("{live:?}").contains("0123456789"));
         let mut bearer = |ms| live.current(at(ms)).bearer().unwrap();
 
@@ -208,7 +221,7 @@ mod tests {
     fn a_file_that_is_not_there_or_too_large_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("key");
-        let open = || LiveKey::<SecretKey>::open(&file, at(0)).err();
+        let open = || LiveKey::<SecretKey>::open(&file, at(0), Audit::default()).err();
         assert_eq!(open(), Some(KeyFault::Unreadable(ErrorKind::NotFound)));
         fs::write(&file, format!("{SECRET}{}", " ".repeat(FILE_BYTES_MAX))).unwrap();
         assert_eq!(open(), Some(KeyFault::TooLarge));

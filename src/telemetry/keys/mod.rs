@@ -97,6 +97,14 @@ impl KeyKind {
         }
     }
 
+    /// As the audit log has it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Publishable => "publishable",
+            Self::Secret => "secret",
+        }
+    }
+
     const fn other(self) -> Self {
         match self {
             Self::Publishable => Self::Secret,

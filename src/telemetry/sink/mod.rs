@@ -12,6 +12,7 @@ pub(super) use http::HttpSink;
 use lines::Lines;
 
 use super::batch::Batch;
+use crate::audit::Audit;
 use crate::config::telemetry as config;
 
 /// Where batches go, one variant for each `telemetry.sink`.
@@ -30,7 +31,7 @@ impl Sink {
     ///
     /// # Errors
     /// When it cannot be used.
-    pub(super) fn open(settings: &config::Sink) -> Result<Option<Self>, SinkError> {
+    pub(super) fn open(settings: &config::Sink, audit: &Audit) -> Result<Option<Self>, SinkError> {
         let sink = match settings {
             config::Sink::None => return Ok(None),
             config::Sink::Stdout => Lines::to_stdout()
@@ -39,7 +40,7 @@ impl Sink {
             config::Sink::File(file) => Lines::to_file(file)
                 .map(Self::File)
                 .map_err(|error| SinkError::File(Box::new((file.path.clone(), error)))),
-            config::Sink::Http(http) => HttpSink::open(http, &|name| std::env::var_os(name))
+            config::Sink::Http(http) => HttpSink::open(http, &|name| std::env::var_os(name), audit)
                 .map(|sink| Self::Http(Box::new(sink)))
                 .map_err(|error| SinkError::Http(Box::new(error))),
         };

@@ -34,6 +34,7 @@ use endpoint::Endpoint;
 use fault::Fault;
 
 use super::Attempt;
+use crate::audit::Audit;
 use crate::config::telemetry::{Compression, HttpSink as Settings};
 use crate::telemetry::batch::Batch;
 use crate::telemetry::keys::{Environment, LiveKey, PublishableKey, SecretKey};
@@ -66,13 +67,14 @@ impl HttpSink {
     pub(in crate::telemetry) fn open(
         settings: &Settings,
         environment: Environment<'_>,
+        audit: &Audit,
     ) -> Result<Self, HttpSinkError> {
         let endpoint = Endpoint::new(&settings.endpoint).ok_or(HttpSinkError::Host)?;
         let tls = match endpoint.tls {
             true => Some(http_1_1(tls::client_config(settings.ca_file.as_deref())?)),
             false => None,
         };
-        let keys = Keys::open(settings, environment)?;
+        let keys = Keys::open(settings, environment, audit)?;
         Ok(Self {
             dialer: Dialer::new(&endpoint, tls, settings.timeout).ok_or(HttpSinkError::Host)?,
             endpoint,
@@ -179,14 +181,19 @@ fn sign(
 }
 
 impl Keys {
-    fn open(settings: &Settings, environment: Environment<'_>) -> Result<Self, HttpSinkError> {
+    fn open(
+        settings: &Settings,
+        environment: Environment<'_>,
+        audit: &Audit,
+    ) -> Result<Self, HttpSinkError> {
         let now = steady_clock();
         let secret_file = settings.secret_key_file.as_deref();
         let secret = match settings.hmac {
-            true => Some(LiveKey::find(environment, secret_file, now)?),
+            true => Some(LiveKey::find(environment, secret_file, now, audit.clone())?),
             false => None,
         };
-        let api = LiveKey::find(environment, settings.api_key_file.as_deref(), now)?;
+        let api_file = settings.api_key_file.as_deref();
+        let api = LiveKey::find(environment, api_file, now, audit.clone())?;
         Ok(Self { api, secret })
     }
 }

@@ -1,0 +1,449 @@
+//! The chain against everything that may become of its file.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::rotation::{numbered, with_suffix};
+
+/// A log in a folder of its own.
+struct Log {
+    folder: TempDir,
+    settings: Settings,
+}
+
+impl Log {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            path: folder.path().join("audit"),
+            max_bytes: 1 << 20,
+            keep: 3,
+        };
+        Self { folder, settings }
+    }
+
+    /// One with some lines, and what they are.
+    fn of(lines: usize) -> (Self, Vec<Vec<u8>>) {
+        let log = Self::new();
+        let mut file = log.open();
+        for line in 0..lines {
+            file.append("now", &opened(line)).unwrap();
+        }
+        drop(file);
+        let text = fs::read(log.path()).unwrap();
+        let lines = text.split_inclusive(|byte| *byte == b'\n');
+        let lines = lines.map(<[u8]>::to_vec).collect();
+        (log, lines)
+    }
+
+    fn path(&self) -> &Path {
+        &self.settings.path
+    }
+
+    fn open(&self) -> AuditFile {
+        AuditFile::open(&self.settings).unwrap()
+    }
+
+    /// A run that writes one line, after what it found.
+    fn run(&self) {
+        self.open().append("now", &Event::ShutdownBegun).unwrap();
+    }
+
+    fn scan(&self) -> Scan {
+        scan_file(self.path(), None, &mut |_| {}).unwrap()
+    }
+
+    /// The events of a file.
+    fn events(&self) -> Vec<String> {
+        events(self.path())
+    }
+
+    fn aside(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.folder.path()).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths
+            .filter(|path| path.to_string_lossy().contains(".broken-"))
+            .collect()
+    }
+}
+
+fn events(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text
+        .lines()
+        .filter_map(|line| line::Line::read(line.as_bytes()));
+    lines.map(|line| line.event).collect()
+}
+
+fn opened(number: usize) -> Event {
+    Event::ListenerOpened {
+        serves: Serves::Grpc,
+        address: format!("127.0.0.1:{number}"),
+    }
+}
+
+fn ended() -> Event {
+    Event::ShutdownEnded {
+        outcome: End::Drained,
+    }
+}
+
+fn scan_bytes(bytes: &[u8]) -> Scan {
+    scan(&mut &*bytes, None, &mut |_| {}).unwrap()
+}
+
+fn is_whole(bytes: &[u8]) -> bool {
+    scan_bytes(bytes).end == Ending::Whole
+}
+
+/// Where a chain breaks, as line and fault.
+fn broken(bytes: &[u8]) -> (u64, Fault) {
+    match scan_bytes(bytes).end {
+        Ending::Broken(found) => (found.place.line, found.fault),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_line_holds_the_hash_of_the_one_before() {
+    let (log, lines) = Log::of(3);
+    let second: serde_json::Value = serde_json::from_slice(&lines[1]).unwrap();
+    assert_eq!(
+        (&second["seq"], &second["prev"]),
+        (&2.into(), &Digest::of(&lines[0]).to_string().into())
+    );
+    let text = String::from_utf8(lines[0].clone()).unwrap();
+    let zeros = "0".repeat(64);
+    assert_eq!(
+        text,
+        format!(
+            "{{\"seq\":1,\"at\":\"now\",\"event\":\"listener_opened\",\"serves\":\"grpc\",\
+             \"address\":\"127.0.0.1:0\",\"prev\":\"{zeros}\"}}\n"
+        )
+    );
+    let scan = log.scan();
+    assert_eq!(scan.head.sha256, Digest::of(&lines[2]));
+    assert_eq!((scan.head.seq, scan.lines, scan.end), (3, 3, Ending::Whole));
+    let mode = fs::metadata(log.path()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place() {
+    let (_, lines) = Log::of(6);
+    let removed = [&lines[..2], &lines[3..]].concat().concat();
+    let fault = Fault::Seq {
+        expected: 3,
+        found: 4,
+    };
+    assert_eq!(broken(&removed), (3, fault));
+    let mut altered = lines.clone();
+    altered[2] = String::from_utf8(altered[2].clone())
+        .unwrap()
+        .replace("127.0.0.1", "127.0.0.2")
+        .into_bytes();
+    assert_eq!(broken(&altered.concat()), (4, Fault::Prev));
+    altered[2] = b"{}\n".to_vec();
+    assert_eq!(broken(&altered.concat()), (3, Fault::NoLine));
+    altered[2] = vec![b' '; line::LINE_BYTES_MAX + 1];
+    assert_eq!(broken(&altered.concat()), (3, Fault::TooLong));
+}
+
+proptest! {
+    #[test]
+    fn a_line_that_is_removed_is_found(at in 0_usize..7) {
+        let (_, mut lines) = Log::of(8);
+        lines.remove(at);
+        let scan = scan_bytes(&lines.concat());
+        // Without its first line a file is that of a chain which goes back beyond it: `verify` refuses it unless told.
+        let found = scan.end != Ending::Whole || scan.first.unwrap().0 > 1;
+        prop_assert!(found);
+    }
+
+    #[test]
+    fn lines_that_are_swapped_are_found(one in 0_usize..8, other in 0_usize..8) {
+        let (_, mut lines) = Log::of(8);
+        lines.swap(one, other);
+        prop_assert_eq!(is_whole(&lines.concat()), one == other);
+    }
+
+    #[test]
+    fn a_line_that_is_there_twice_is_found(one in 0_usize..8, at in 0_usize..9) {
+        let (_, mut lines) = Log::of(8);
+        lines.insert(at, lines[one].clone());
+        prop_assert!(!is_whole(&lines.concat()));
+    }
+
+    #[test]
+    fn a_byte_that_is_altered_is_found(at in any::<prop::sample::Index>(), by in 1_u8..=255) {
+        let (_, lines) = Log::of(8);
+        let last = lines[7].len();
+        let mut text = lines.concat();
+        let at = at.index(text.len() - last);
+        text[at] ^= by;
+        prop_assert!(!is_whole(&text));
+    }
+}
+
+#[test]
+fn a_write_that_broke_off_is_recorded_and_nothing_is_lost() {
+    let (log, lines) = Log::of(3);
+    let whole = lines.concat();
+    let last = whole.len() - lines[2].len();
+    for length in last + 1..whole.len() {
+        fs::write(log.path(), &whole[..length]).unwrap();
+        log.run();
+        let scan = log.scan();
+        assert_eq!(scan.end, Ending::Whole, "{length}");
+        // But for its line feed the line is there.
+        let mended = length + 1 == whole.len();
+        assert_eq!(scan.torn, u64::from(!mended));
+        let text = fs::read(log.path()).unwrap();
+        assert!(text.starts_with(&whole[..length]));
+    }
+    assert_eq!(log.aside(), [PathBuf::new(); 0]);
+}
+
+#[test]
+fn a_record_of_torn_bytes_that_broke_off_itself_is_recorded() {
+    let (log, lines) = Log::of(2);
+    let torn = [lines[0].as_slice(), b"{\"seq\":2,", b"\n{\"seq\":2,\"at"].concat();
+    fs::write(log.path(), &torn).unwrap();
+    log.run();
+    assert_eq!((log.scan().end, log.scan().torn), (Ending::Whole, 1));
+    let text = fs::read(log.path()).unwrap();
+    let altered = [&text[..lines[0].len()], &text[lines[0].len() + 1..]].concat();
+    assert_eq!(broken(&altered), (2, Fault::NoLine));
+    let gone = [&text[..lines[0].len()], &text[torn.len() + 1..]].concat();
+    assert_eq!(broken(&gone), (2, Fault::NotTorn));
+}
+
+#[test]
+fn a_run_that_was_killed_is_told_by_the_next() {
+    let (log, _) = Log::of(1);
+    log.run();
+    let mut file = log.open();
+    file.append("now", &ended()).unwrap();
+    drop(file);
+    log.run();
+    let expected = [
+        "listener_opened",
+        "previous_run_unfinished",
+        "shutdown_begun",
+        "previous_run_unfinished",
+        "shutdown_ended",
+        "shutdown_begun",
+    ];
+    assert_eq!(log.events(), expected);
+}
+
+#[test]
+fn a_file_that_does_not_verify_is_kept_and_a_chain_begins() {
+    let (log, mut lines) = Log::of(4);
+    lines.remove(1);
+    let broken = lines.concat();
+    fs::write(log.path(), &broken).unwrap();
+    log.run();
+    let [aside] = &log.aside()[..] else {
+        panic!("{:?}", log.aside())
+    };
+    assert_eq!(fs::read(aside).unwrap(), broken);
+    assert_eq!(log.events(), ["chain_broken", "shutdown_begun"]);
+    let text = fs::read_to_string(log.path()).unwrap();
+    let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!(first["seq"], 1);
+    assert_eq!(first["line"], 2);
+    assert_eq!(first["byte"], lines[0].len());
+    assert_eq!(first["sha256"], Digest::of(&broken).to_string());
+    assert_eq!(log.scan().end, Ending::Whole);
+}
+
+#[test]
+fn files_that_follow_each_other_are_one_chain() {
+    let mut log = Log::new();
+    log.settings.max_bytes = 500;
+    let mut file = log.open();
+    for number in 0..9 {
+        file.append("now", &opened(number)).unwrap();
+    }
+    drop(file);
+    // As if the process had ended between two files.
+    fs::rename(log.path(), numbered(log.path(), 0)).unwrap();
+    fs::rename(numbered(log.path(), 2), numbered(log.path(), 3)).unwrap();
+    fs::rename(numbered(log.path(), 1), numbered(log.path(), 2)).unwrap();
+    fs::rename(numbered(log.path(), 0), numbered(log.path(), 1)).unwrap();
+    log.run();
+    let mut head = None;
+    let mut lines = 0;
+    for number in [3, 2, 1] {
+        let path = numbered(log.path(), number);
+        assert!(fs::metadata(&path).unwrap().len() <= 500);
+        let scan = scan_file(&path, head, &mut |_| {}).unwrap();
+        assert_eq!(scan.end, Ending::Whole, "{path:?}");
+        lines += scan.lines;
+        head = Some(scan.head);
+    }
+    assert_eq!(lines, 9);
+    let scan = scan_file(log.path(), head, &mut |_| {}).unwrap();
+    assert_eq!((scan.end, scan.head.seq), (Ending::Whole, 11));
+}
+
+#[test]
+fn a_file_that_is_not_as_it_was_left_is_told() {
+    let (log, lines) = Log::of(4);
+    let mut file = log.open();
+    file.append("now", &ended()).unwrap();
+    for (seq, change) in [
+        // Cut.
+        (
+            3,
+            Box::new(|| fs::write(log.path(), lines[..2].concat()).unwrap()) as Box<dyn Fn()>,
+        ),
+        // Replaced by an earlier copy.
+        (
+            4,
+            Box::new(|| {
+                let copy = with_suffix(log.path(), "copy");
+                fs::write(&copy, lines[..3].concat()).unwrap();
+                fs::rename(&copy, log.path()).unwrap();
+            }),
+        ),
+        // Removed.
+        (1, Box::new(|| fs::remove_file(log.path()).unwrap())),
+    ] {
+        change();
+        file.append("now", &Event::ShutdownBegun).unwrap();
+        let told = log.events();
+        assert_eq!(told[told.len() - 2..], ["file_replaced", "shutdown_begun"]);
+        assert_eq!(log.scan().end, Ending::Whole);
+        assert_eq!(log.scan().head.seq, seq + 1);
+    }
+}
+
+#[test]
+fn two_processes_do_not_write_one_file() {
+    let log = Log::new();
+    let _first = log.open();
+    let error = AuditFile::open(&log.settings).unwrap_err();
+    assert!(error.to_string().contains("another process"), "{error}");
+}
+
+#[test]
+fn only_a_regular_file_is_written() {
+    let log = Log::new();
+    let target = with_suffix(log.path(), "target");
+    fs::write(&target, "precious").unwrap();
+    symlink(&target, log.path()).unwrap();
+    assert!(AuditFile::open(&log.settings).is_err());
+    assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
+    fs::remove_file(log.path()).unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(log.path())
+        .status();
+    assert!(made.unwrap().success());
+    let error = AuditFile::open(&log.settings).unwrap_err();
+    assert!(error.to_string().contains("regular file"), "{error}");
+    fs::remove_file(log.path()).unwrap();
+    fs::create_dir(log.path()).unwrap();
+    assert!(AuditFile::open(&log.settings).is_err());
+}
+
+#[test]
+fn the_name_of_an_event_is_what_its_line_tells() {
+    let digest = Digest::NONE;
+    let policy = || PolicyDigest::of(&crate::policy::Policy::default());
+    let text = || String::from("x");
+    let events = [
+        Event::Start {
+            version: "1",
+            pid: 1,
+            config_sha256: digest,
+        },
+        Event::PolicyLoaded {
+            policy: policy(),
+            files: Vec::new(),
+        },
+        Event::PolicySwapped {
+            from: text(),
+            policy: policy(),
+            cause: Cause::Signal,
+            files: Vec::new(),
+        },
+        Event::PolicyRefused {
+            policy_version: text(),
+            problems: 1,
+            cause: Cause::FileChanged,
+            files: Vec::new(),
+        },
+        opened(1),
+        Event::KeyLoaded {
+            key: "secret",
+            id: text(),
+            from_file: true,
+        },
+        Event::KeyReplaced {
+            key: "secret",
+            id: text(),
+            before: text(),
+        },
+        Event::KeyRefused {
+            key: "secret",
+            id: text(),
+        },
+        Event::LogChanged {
+            from: text(),
+            level: text(),
+            decisions: 1,
+        },
+        Event::ShutdownBegun,
+        ended(),
+        Event::PreviousRunUnfinished {
+            last_seq: 1,
+            last_event: text(),
+        },
+        Event::LineTorn {
+            torn: Torn {
+                bytes: 1,
+                sha256: digest,
+            },
+        },
+        Event::ChainBroken {
+            set_aside: text(),
+            line: 1,
+            byte: 1,
+            problem: Fault::Prev,
+            sha256: digest,
+        },
+        Event::FileReplaced {
+            last_seq: 1,
+            last_sha256: digest,
+        },
+        Event::EventsLost { events: 1 },
+    ];
+    for event in events {
+        let line = line::write(1, "now", &event, digest).unwrap();
+        assert_eq!(line::Line::read(&line).unwrap().event, event.name());
+    }
+}
+
+#[test]
+fn a_digest_is_read_as_it_is_written() {
+    let digest = Digest::of("abc");
+    // printf abc | sha256sum
+    let text = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!(digest.to_string(), text);
+    assert_eq!(text.parse(), Ok(digest));
+    for wrong in [
+        "",
+        &text[1..],
+        &text.to_uppercase(),
+        &format!("g{}", &text[1..]),
+    ] {
+        assert!(wrong.parse::<Digest>().is_err(), "{wrong}");
+    }
+}
