@@ -4,14 +4,17 @@ use std::io;
 use std::process::ExitCode;
 
 use bidgate::cli::{self, Cli, Command};
-use clap::Parser as _;
 use mimalloc::MiMalloc;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    let answer = match Cli::parse().command {
+    let cli = match Cli::of_process() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    let answer = match cli.command {
         Command::Serve(args) => cli::serve::run(&args),
         Command::Demo(args) => cli::demo::run(&args),
         Command::Check(args) => cli::check::run(&args),

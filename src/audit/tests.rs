@@ -72,6 +72,17 @@ impl Log {
     }
 }
 
+/// A chain of so many lines.
+fn chain(lines: usize) -> Vec<Vec<u8>> {
+    let mut prev = Digest::NONE;
+    let lines = (0..lines).zip(1..).map(|(number, seq)| {
+        let line = line::write(seq, "now", &opened(number), prev).unwrap();
+        prev = Digest::of(&line);
+        line
+    });
+    lines.collect()
+}
+
 fn events(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
     let lines = text
@@ -135,7 +146,7 @@ fn a_line_holds_the_hash_of_the_one_before() {
 
 #[test]
 fn what_is_wrong_is_told_with_its_place() {
-    let (_, lines) = Log::of(6);
+    let lines = chain(6);
     let removed = [&lines[..2], &lines[3..]].concat().concat();
     let fault = Fault::Seq {
         expected: 3,
@@ -157,7 +168,7 @@ fn what_is_wrong_is_told_with_its_place() {
 proptest! {
     #[test]
     fn a_line_that_is_removed_is_found(at in 0_usize..7) {
-        let (_, mut lines) = Log::of(8);
+        let mut lines = chain(8);
         lines.remove(at);
         let scan = scan_bytes(&lines.concat());
         // Without its first line a file is that of a chain which goes back beyond it: `verify` refuses it unless told.
@@ -167,21 +178,21 @@ proptest! {
 
     #[test]
     fn lines_that_are_swapped_are_found(one in 0_usize..8, other in 0_usize..8) {
-        let (_, mut lines) = Log::of(8);
+        let mut lines = chain(8);
         lines.swap(one, other);
         prop_assert_eq!(is_whole(&lines.concat()), one == other);
     }
 
     #[test]
     fn a_line_that_is_there_twice_is_found(one in 0_usize..8, at in 0_usize..9) {
-        let (_, mut lines) = Log::of(8);
+        let mut lines = chain(8);
         lines.insert(at, lines[one].clone());
         prop_assert!(!is_whole(&lines.concat()));
     }
 
     #[test]
     fn a_byte_that_is_altered_is_found(at in any::<prop::sample::Index>(), by in 1_u8..=255) {
-        let (_, lines) = Log::of(8);
+        let lines = chain(8);
         let last = lines[7].len();
         let mut text = lines.concat();
         let at = at.index(text.len() - last);

@@ -28,6 +28,7 @@ use clap::{Parser, Subcommand};
 pub use error::CliError;
 
 use crate::config::ServeArgs;
+use crate::document::{holds_key, without_keys};
 
 /// The last check before a bid leaves the bidder: a gRPC sidecar that judges OpenRTB bid responses.
 #[derive(Debug, Parser)]
@@ -64,6 +65,25 @@ pub enum Command {
     Healthcheck(healthcheck::HealthcheckArgs),
 }
 
+impl Cli {
+    /// The command line of this process. One that cannot be understood is told, without the keys that it may hold.
+    ///
+    /// # Errors
+    /// The exit code: help that was asked for is not a failure.
+    pub fn of_process() -> Result<Self, ExitCode> {
+        Self::try_parse().map_err(|error| {
+            let told = error.render().to_string();
+            if holds_key(&told) {
+                complain(format_args!("{}", without_keys(told.trim_end())));
+            } else {
+                // There is nobody to tell when that fails.
+                error.print().unwrap_or_default();
+            }
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+        })
+    }
+}
+
 /// How a command ended, when it could do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -92,7 +112,10 @@ pub fn exit_code(answer: Result<Outcome, CliError>) -> ExitCode {
 /// A reader who has gone (`bidgate replay --json FILE | head`) needs no message.
 fn tell(error: &CliError) {
     if !error.is_broken_pipe() {
-        complain(format_args!("bidgate: {error}"));
+        complain(format_args!(
+            "bidgate: {}",
+            without_keys(&error.to_string())
+        ));
     }
 }
 

@@ -24,7 +24,7 @@ pub use layer::NamedList;
 pub use problem::{Problem, Problems};
 pub use section::{Section, TextFile};
 
-pub(crate) use problem::{holds_key, visible};
+pub(crate) use problem::{holds_key, visible, without_keys};
 pub(crate) use suggest::closest;
 
 use crate::limits::DOCUMENT_BYTES_MAX;

@@ -14,8 +14,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem at a place. A path that holds a key of telemetry is not told; control characters in it are escaped, for
-    /// it is shown on terminals.
+    /// A problem at a place. A path that holds a key of telemetry is not told, nor is a key in the name of a place; control
+    /// characters in the path are escaped, for it is shown on terminals.
     pub fn new(
         place: impl Into<String>,
         path: impl Into<String>,
@@ -23,7 +23,7 @@ impl Problem {
     ) -> Self {
         let path = path.into();
         Self {
-            place: place.into(),
+            place: without_keys(&place.into()),
             path: if holds_key(&path) {
                 A_KEY.to_owned()
             } else {
@@ -75,10 +75,28 @@ pub(crate) fn visible(text: &str) -> String {
 
 /// Whether a text holds a key of telemetry, which no message may quote (spec: telemetry §4).
 pub(crate) fn holds_key(text: &str) -> bool {
-    ["pk_live_", "sk_live_"]
-        .iter()
-        .any(|prefix| text.contains(prefix))
+    KEY_PREFIXES.iter().any(|prefix| text.contains(prefix))
 }
+
+/// A text with the prefix alone in place of each key of telemetry.
+pub(crate) fn without_keys(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = KEY_PREFIXES.iter().filter_map(|key| rest.find(key)).min() {
+        let (before, key) = rest.split_at(at);
+        let (prefix, behind) = key.split_at(KEY_PREFIX_BYTES);
+        let end = behind.find(|c: char| !(c.is_ascii_alphanumeric() || "_-.~".contains(c)));
+        shown.push_str(before);
+        shown.push_str(prefix);
+        shown.push_str("..");
+        rest = behind.split_at(end.unwrap_or(behind.len())).1;
+    }
+    shown.push_str(rest);
+    shown
+}
+
+const KEY_PREFIXES: [&str; 2] = ["pk_live_", "sk_live_"];
+const KEY_PREFIX_BYTES: usize = 8;
 
 /// What stands for a text that holds one.
 pub(super) const A_KEY: &str = "a key";

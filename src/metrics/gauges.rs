@@ -64,6 +64,8 @@ pub struct TelemetryGauges<'a> {
     pub batches_delivered: u64,
     /// Attempts after one that failed.
     pub retries: u64,
+    /// Rotations of the sink's file that failed.
+    pub rotation_failures: u64,
 }
 
 impl Default for TelemetryGauges<'_> {
@@ -78,6 +80,7 @@ impl Default for TelemetryGauges<'_> {
             batches_pending: 0,
             batches_delivered: 0,
             retries: 0,
+            rotation_failures: 0,
         }
     }
 }

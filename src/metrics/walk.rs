@@ -139,6 +139,8 @@ impl<'a> Walk<'a> {
         self.gauge(catalog::TELEMETRY_PENDING, telemetry.batches_pending);
         self.count(catalog::TELEMETRY_BATCHES, telemetry.batches_delivered);
         self.count(catalog::TELEMETRY_RETRIES, telemetry.retries);
+        let failures = telemetry.rotation_failures;
+        self.count(catalog::TELEMETRY_ROTATION_FAILURES, failures);
     }
 
     fn otlp(&mut self, otlp: OtlpCounts) {

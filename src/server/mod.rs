@@ -85,7 +85,7 @@ use crate::audit::Event;
 use crate::config::Listen;
 use crate::metrics::{Metrics, Recorder};
 use crate::otlp::{Exporter, Otlp, SpanPen};
-use crate::telemetry::{self, DecisionLog, Hears, OpenSink, Plan, Telemetry};
+use crate::telemetry::{self, DecisionLog, Hears, Ledger, OpenSink, Plan, Telemetry};
 
 /// A server with its listeners open, not yet serving.
 #[derive(Debug)]
@@ -159,7 +159,10 @@ impl Server {
         running.settings.audit.note(Event::ShutdownBegun);
         tokio::select! {
             drained = running.drain(&readiness) => Ok(drained),
-            () = signals::terminated() => Ok(Drained::Cut),
+            () = signals::terminated() => {
+                running.tell_cut();
+                Ok(Drained::Cut)
+            }
         }
     }
 
@@ -230,6 +233,7 @@ impl Server {
             in_flight,
             acceptors,
             workers,
+            ledger: Arc::clone(telemetry.ledger()),
             telemetry: Some(telemetry),
             exporter,
             control,
@@ -288,6 +292,7 @@ struct Running {
     workers: Workers,
     /// None once it is flushed.
     telemetry: Option<Telemetry>,
+    ledger: Arc<Ledger>,
     /// There if metrics or traces are exported.
     exporter: Option<Exporter>,
     /// Ends with the runtime: the admin pages are served, and the policy reloaded, to the last.
@@ -312,6 +317,17 @@ impl Running {
             exporter.stop().await;
         }
         everyone.unwrap_or(Drained::Cut)
+    }
+
+    /// What is left behind is not lost in silence.
+    fn tell_cut(&self) {
+        let calls = self.in_flight.count();
+        let not_sent = self.ledger.gauges().in_flight;
+        tracing::warn!(
+            calls,
+            not_sent,
+            "cut by a second signal: these calls are not answered, these events not sent"
+        );
     }
 
     async fn everyone(&mut self) -> Drained {

@@ -25,11 +25,17 @@ pub struct Ledger {
     batches_pending: Entry,
     batches_delivered: Entry,
     retries: Entry,
+    /// Written by the thread of the file.
+    rotation_failures: Arc<AtomicU64>,
 }
 
 impl Ledger {
     /// A ledger of the events in `rings`, all of which are for the sink.
-    pub(super) fn new(sink: &'static str, rings: Vec<Arc<Ring>>) -> Self {
+    pub(super) fn new(
+        sink: &'static str,
+        rings: Vec<Arc<Ring>>,
+        rotation_failures: Arc<AtomicU64>,
+    ) -> Self {
         Self {
             sink,
             rings,
@@ -41,6 +47,7 @@ impl Ledger {
             batches_pending: Entry::default(),
             batches_delivered: Entry::default(),
             retries: Entry::default(),
+            rotation_failures,
         }
     }
 
@@ -60,6 +67,7 @@ impl Ledger {
             batches_pending: self.batches_pending.get(),
             batches_delivered: self.batches_delivered.get(),
             retries: self.retries.get(),
+            rotation_failures: self.rotation_failures.load(Ordering::Relaxed),
         }
     }
 

@@ -52,6 +52,7 @@ mod decision_log;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -95,7 +96,11 @@ pub struct Plan<'p> {
 
 /// A sink that is open: its file can be written, its keys are there. Or there is none.
 #[derive(Debug)]
-pub struct OpenSink(Option<Sink>);
+pub struct OpenSink {
+    sink: Option<Sink>,
+    /// Rotations of its file that failed.
+    rotation_failures: Arc<AtomicU64>,
+}
 
 impl OpenSink {
     /// Opens the sink that the settings name, if they do.
@@ -103,7 +108,12 @@ impl OpenSink {
     /// # Errors
     /// When it cannot be used.
     pub fn open(settings: &config::Telemetry, audit: &Audit) -> Result<Self, SinkError> {
-        Sink::open(&settings.sink, audit).map(Self)
+        let rotation_failures = Arc::default();
+        let sink = Sink::open(&settings.sink, audit, &rotation_failures)?;
+        Ok(Self {
+            sink,
+            rotation_failures,
+        })
     }
 }
 
@@ -123,7 +133,10 @@ impl Telemetry {
     /// When the thread cannot be started.
     pub fn start(plan: Plan<'_>) -> io::Result<(Self, Vec<Pen>)> {
         let settings = plan.settings;
-        let OpenSink(sink) = plan.sink;
+        let OpenSink {
+            sink,
+            rotation_failures,
+        } = plan.sink;
         let heard = plan.listeners.iter().map(|listener| listener.hears).max();
         let Some(hears) = sink.as_ref().map(|_| Hears::All).or(heard) else {
             return Ok((Self::idle(settings), Vec::new()));
@@ -133,9 +146,9 @@ impl Telemetry {
             .unzip();
         let rings = producers.iter().map(Producer::ring).cloned();
         let ledger = Arc::new(match &sink {
-            Some(sink) => Ledger::new(sink.name(), rings.collect()),
+            Some(sink) => Ledger::new(sink.name(), rings.collect(), rotation_failures),
             // What listeners are told of is nobody's to deliver.
-            None => Ledger::new(NO_SINK, Vec::new()),
+            None => Ledger::new(NO_SINK, Vec::new(), rotation_failures),
         });
         let batching = match &sink {
             Some(_) => Some(batching(settings, &ledger)?),
@@ -162,7 +175,7 @@ impl Telemetry {
 
     fn idle(settings: &config::Telemetry) -> Self {
         Self {
-            ledger: Arc::new(Ledger::new(NO_SINK, Vec::new())),
+            ledger: Arc::new(Ledger::new(NO_SINK, Vec::new(), Arc::default())),
             thread: None,
             flush_timeout: settings.flush_timeout,
         }

@@ -54,6 +54,7 @@ fn search(setup: Setup, telemetry: &str) {
         ("stderr", "bidgate::decision"),
         ("GET /metrics", "bidgate_gate_outcomes_total"),
         ("GET /policy", "gates"),
+        ("audit", "shutdown_ended"),
         (telemetry, "evaluation_id"),
         (COLLECTOR, "bidgate_evaluation_seconds"),
     ] {

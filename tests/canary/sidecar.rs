@@ -64,7 +64,7 @@ impl Sidecar {
             .args(["--log-decisions=1000", "--log-lines-per-second=100000"])
             .args(["--telemetry-sink", setup.sink, "--telemetry-hmac=true"])
             .args(["--telemetry-file=events", "--telemetry-endpoint", &post_to])
-            .arg("--telemetry-flush-timeout-ms=60000")
+            .args(["--telemetry-flush-timeout-ms=60000", "--audit-file=audit"])
             .env("BIDGATE_TELEMETRY_API_KEY", API_KEY)
             .env("BIDGATE_TELEMETRY_SECRET_KEY", SECRET_KEY)
             .env("OTEL_EXPORTER_OTLP_ENDPOINT", &post_to)

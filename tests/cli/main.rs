@@ -418,9 +418,45 @@ x 1/0 b-1014 2 adomainVerify adomain_ip_address 10.0.0.7 6 Invalid Advertiser Do
     }
 
     #[test]
+    fn a_key_on_the_command_line_is_not_said_again() {
+        let key = "sk_live_0123456789abcdefABCDEF_-";
+        let flag = format!("--telemetry-secret-key={key}");
+        for args in [
+            &["serve", key][..],
+            &["serve", &flag],
+            &["serve", "--config", key],
+            &["serve", "--log-level", key],
+            &["serve", "--telemetry-sink=file", "--telemetry-file", key],
+            &[key],
+            &["check", key, "-"],
+            &["check", "-", "-", "--tmax-ms", key],
+            &["replay", key],
+            &["policy", "validate", key],
+            &["audit", "verify", key],
+            &["healthcheck", "--admin", key],
+        ] {
+            let said = Said::with_input(args, b"");
+            assert_ne!(said.code(), 0);
+            let all = [said.out, said.err].concat();
+            assert!(!all.contains("0123456789"), "{args:?}: {all}");
+            assert!(!all.is_empty(), "{args:?}");
+        }
+        let said = Said::of(bidgate(&["serve", key]));
+        assert!(said.err.contains("'sk_live_..'"), "{}", said.err);
+    }
+
+    #[test]
     fn help_tells_what_each_command_does_and_shows_an_example() {
         let help = Said::of(bidgate(&["--help"])).out;
-        for command in ["serve", "demo", "check", "replay", "policy", "healthcheck"] {
+        for command in [
+            "serve",
+            "demo",
+            "check",
+            "replay",
+            "policy",
+            "audit",
+            "healthcheck",
+        ] {
             assert!(
                 help.lines()
                     .any(|line| line.trim_start().starts_with(command)),

@@ -158,6 +158,11 @@ fn a_second_signal_ends_at_once() {
         "the admin pages are served to the last"
     );
     process.signal("-TERM");
+    let calls = process.logged(
+        "cut by a second signal: these calls are not answered, these events not sent",
+        "calls",
+    );
+    assert_eq!(calls, "1");
     let (drained, status) = process.ended();
     assert_eq!(drained, "Cut");
     assert!(status.success());

@@ -32,8 +32,15 @@ pub(crate) struct Ended {
 
 /// The command, before it is started.
 pub(crate) fn serve(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bidgate"));
+    serve_after("true", args)
+}
+
+/// The same behind a command of the shell.
+pub(crate) fn serve_after(before: &str, args: &[&str]) -> Command {
+    let mut command = Command::new("sh");
     command
+        .args(["-c", &format!("{before}; exec \"$0\" \"$@\"")])
+        .arg(env!("CARGO_BIN_EXE_bidgate"))
         .args([
             "serve",
             "--log-format",
@@ -62,7 +69,11 @@ impl Sidecar {
 
     /// Starts it with nobody who reads its standard output.
     pub(crate) fn start_unread(args: &[&str]) -> Self {
-        let mut child = serve(args).spawn().unwrap();
+        Self::start_command(serve(args))
+    }
+
+    pub(crate) fn start_command(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let (sender, log) = channel();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         std::thread::spawn(move || {
@@ -104,6 +115,10 @@ impl Sidecar {
     /// The fields of the next line of the log with this message.
     pub(crate) fn said(&self, message: &str) -> Value {
         said(&self.log, message)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn signal(&self, signal: &str) {

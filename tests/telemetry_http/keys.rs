@@ -14,7 +14,10 @@ async fn a_key_in_a_file_is_read_again_when_it_changes() {
     fs::write(&file, format!("{API_KEY}\n")).unwrap();
     let collector = Collector::start(|_, _| ACCEPTED);
     let key_file = format!("--telemetry-api-key-file={}", file.display());
-    let mut sidecar = Sidecar::start_after("true", &collector.endpoint(), &[&key_file]).await;
+    let audit = folder.path().join("audit");
+    let audit_file = format!("--audit-file={}", audit.display());
+    let args = [key_file.as_str(), &audit_file];
+    let mut sidecar = Sidecar::start_after("true", &collector.endpoint(), &args).await;
     sidecar.judge(20).await;
     sidecar.settled().await;
     // A mounted secret is replaced by renaming, and may be broken for a while.
@@ -36,6 +39,15 @@ async fn a_key_in_a_file_is_read_again_when_it_changes() {
         bearers,
         [API_KEY, &second, API_KEY].map(|key| format!("Bearer {key}"))
     );
+    let told = fs::read_to_string(&audit).unwrap();
+    let events: Vec<_> = told
+        .split("\"event\":\"")
+        .filter_map(|line| line.split('"').next())
+        .filter(|event| event.starts_with("key_"))
+        .collect();
+    let expected = ["key_loaded", "key_replaced", "key_refused", "key_replaced"];
+    assert_eq!(events, expected);
+    assert!(!told.contains("0123456789"), "{told}");
 }
 
 #[test]
@@ -94,6 +106,7 @@ fn a_key_that_is_missing_or_wrong_stops_the_start_and_is_not_shown() {
     ] {
         let log = refused_start(&environment, &args);
         assert!(log.contains(said), "no {said:?} in {log}");
+        assert!(!log.contains("serving"), "{log}");
         assert!(
             !log.contains("0123456789") && !log.contains("garbage"),
             "{log}"

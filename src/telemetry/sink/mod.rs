@@ -3,7 +3,11 @@
 mod error;
 mod http;
 mod lines;
+mod rotating_file;
+mod stdout;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 pub use error::SinkError;
@@ -27,17 +31,21 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    /// The sink that the configuration names, if it names one.
+    /// The sink that the configuration names, if it names one. Rotations of its file that fail are counted.
     ///
     /// # Errors
     /// When it cannot be used.
-    pub(super) fn open(settings: &config::Sink, audit: &Audit) -> Result<Option<Self>, SinkError> {
+    pub(super) fn open(
+        settings: &config::Sink,
+        audit: &Audit,
+        rotation_failures: &Arc<AtomicU64>,
+    ) -> Result<Option<Self>, SinkError> {
         let sink = match settings {
             config::Sink::None => return Ok(None),
             config::Sink::Stdout => Lines::to_stdout()
                 .map(Self::Stdout)
                 .map_err(SinkError::Stdout),
-            config::Sink::File(file) => Lines::to_file(file)
+            config::Sink::File(file) => Lines::to_file(file, rotation_failures)
                 .map(Self::File)
                 .map_err(|error| SinkError::File(Box::new((file.path.clone(), error)))),
             config::Sink::Http(http) => HttpSink::open(http, &|name| std::env::var_os(name), audit)
