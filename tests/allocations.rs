@@ -15,12 +15,13 @@ mod support;
 mod tests {
     use std::sync::Arc;
 
+    use bidgate::audit::Audit;
     use bidgate::config::Telemetry as Settings;
     use bidgate::evaluate::{Call, Evaluation, Evaluator};
     use bidgate::limits::Limits;
     use bidgate::metrics::{Metrics, Recorder, RpcMethod};
     use bidgate::policy::Policy;
-    use bidgate::telemetry::{GateNames, Hears, Listener, Plan, Telemetry, TraceParent};
+    use bidgate::telemetry::{GateNames, Hears, Listener, OpenSink, Plan, Telemetry, TraceParent};
     use bidgate::wire::EvaluationIds;
     use proptest::strategy::{Strategy as _, ValueTree as _};
     use proptest::test_runner::TestRunner;
@@ -81,8 +82,10 @@ mod tests {
     fn recording_an_evaluation_allocates_nothing() {
         let policy = Policy::default();
         let (metrics, recorders) = Metrics::new(1);
+        let settings = Settings::default();
         let plan = Plan {
-            settings: &Settings::default(),
+            settings: &settings,
+            sink: OpenSink::open(&settings, &Audit::default()).unwrap(),
             writers: 1,
             metrics: &metrics,
             gate_names: &Arc::new(GateNames::new(&policy)),

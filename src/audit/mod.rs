@@ -108,7 +108,7 @@ impl Audit {
     }
 }
 
-/// For the last lines. A disk that hangs holds up the end of the process no longer.
+/// For the last lines: a disk that hangs holds up the end of the process so long.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// UTC, ISO 8601.

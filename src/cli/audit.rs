@@ -120,7 +120,7 @@ fn verify(args: &VerifyArgs) -> Result<Report, CliError> {
     let mut before = None;
     for file in in_order(&args.files)? {
         let scan = read(&file, before, &mut |head| {
-            missing.retain(|one| *one != head)
+            missing.retain(|one| *one != head);
         })?;
         report.add(&scan);
         before = (report.lines > 0).then_some(scan.head);

@@ -100,7 +100,7 @@ pub(crate) fn anchors(page: &str) -> Vec<String> {
 }
 
 /// The README, and the pages with what it leaves out.
-pub(crate) const PAGES: [&str; 12] = [
+pub(crate) const PAGES: [&str; 13] = [
     "README.md",
     "docs/README.md",
     "docs/calls.md",
@@ -111,6 +111,7 @@ pub(crate) const PAGES: [&str; 12] = [
     "docs/page.md",
     "docs/observability.md",
     "docs/alerts.md",
+    "docs/audit.md",
     "docs/telemetry.md",
     "docs/otlp.md",
 ];

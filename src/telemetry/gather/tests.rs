@@ -149,7 +149,7 @@ impl World {
             max_events: MAX_EVENTS,
             max_age: MAX_AGE,
         };
-        let ledger = Arc::new(Ledger::new("test", rings));
+        let ledger = Arc::new(Ledger::new("test", rings, Arc::default()));
         let batching = Batching::new(
             Batcher::new(rules, begin),
             Arc::clone(&ledger),
