@@ -41,17 +41,21 @@ impl RotatingFile {
         })
     }
 
-    /// The file at the path, which others may have moved or removed.
+    /// The file at the path, which others may have moved or removed, without what is left of a line that broke off.
     fn current(&mut self) -> io::Result<&mut File> {
-        let file = self.file.take().filter(|file| is_at(file, &self.path));
-        if file.is_none() {
-            self.cut_to = None;
-        }
-        let file = match file {
-            Some(file) => file,
-            None => append(&self.path)?,
+        let ours = self.file.take().filter(|file| is_at(file, &self.path));
+        let file = match ours {
+            Some(file) => {
+                let file = self.file.insert(file);
+                if let Some(bytes) = self.cut_to {
+                    file.set_len(bytes)?;
+                }
+                file
+            }
+            None => self.file.insert(append(&self.path)?),
         };
-        Ok(self.file.insert(file))
+        self.cut_to = None;
+        Ok(file)
     }
 
     /// A file that is full stays as it is until it has made room: it does not grow, and lines are refused.
@@ -86,11 +90,7 @@ impl Output for RotatingFile {
         if bytes > 0 && bytes + line.len() as u64 > self.max_bytes {
             self.make_room()?;
         }
-        let cut_to = self.cut_to;
         let file = self.current()?;
-        if let Some(bytes) = cut_to {
-            file.set_len(bytes)?;
-        }
         let before = file.metadata()?.len();
         let written = file.write_all(line);
         let untorn = written.is_ok() || file.set_len(before).is_ok();
