@@ -271,7 +271,7 @@ fn open(path: &Path) -> io::Result<File> {
     )
 }
 
-pub(super) fn read_only(path: &Path) -> io::Result<File> {
+fn read_only(path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let mut options = OpenOptions::new();
     options.read(true);
@@ -282,7 +282,7 @@ pub(super) fn read_only(path: &Path) -> io::Result<File> {
     )
 }
 
-fn regular(file: File) -> io::Result<File> {
+pub(super) fn regular(file: File) -> io::Result<File> {
     if file.metadata()?.is_file() {
         return Ok(file);
     }

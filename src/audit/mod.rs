@@ -18,6 +18,7 @@ mod thread;
 
 use std::error::Error;
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -187,7 +188,7 @@ impl fmt::Display for OpenError {
 
 impl Error for OpenError {}
 
-/// Reads a file of a chain as [`scan`] does.
+/// Reads a file of a chain as [`scan`] does. A link to it will do.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -196,7 +197,7 @@ pub fn scan_file(
     before: Option<Head>,
     each: &mut dyn FnMut(Head),
 ) -> io::Result<Scan> {
-    let mut file = io::BufReader::new(file::read_only(path)?);
+    let mut file = io::BufReader::new(file::regular(File::open(path)?)?);
     scan(&mut file, before, each)
 }
 

@@ -341,6 +341,33 @@ fn a_file_that_is_not_as_it_was_left_is_told() {
 }
 
 #[test]
+fn a_copy_in_the_place_of_the_file_is_written_on() {
+    let (log, _) = Log::of(2);
+    let mut file = log.open();
+    file.append("now", &ended()).unwrap();
+    let copy = with_suffix(log.path(), "copy");
+    fs::copy(log.path(), &copy).unwrap();
+    fs::rename(&copy, log.path()).unwrap();
+    file.append("now", &Event::ShutdownBegun).unwrap();
+    let told = log.events();
+    assert_eq!(told[told.len() - 2..], ["shutdown_ended", "shutdown_begun"]);
+    assert_eq!(log.scan().end, Ending::Whole);
+}
+
+#[test]
+fn a_full_file_that_is_needed_and_broken_is_left_as_it_is() {
+    let (log, mut lines) = Log::of(4);
+    lines.remove(1);
+    fs::remove_file(log.path()).unwrap();
+    let rotated = numbered(log.path(), 1);
+    fs::write(&rotated, lines.concat()).unwrap();
+    log.run();
+    assert_eq!(fs::read(&rotated).unwrap(), lines.concat());
+    assert_eq!(log.events(), ["chain_broken", "shutdown_begun"]);
+    assert_eq!(log.scan().first.unwrap().0, 1);
+}
+
+#[test]
 fn two_processes_do_not_write_one_file() {
     let log = Log::new();
     let _first = log.open();
