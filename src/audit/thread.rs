@@ -95,7 +95,8 @@ impl Writer {
         let head = self.file.head();
         self.state.wrote(head);
         // Where logs are collected, the chain's heads are kept out of reach of whoever can write the file.
-        tracing::info!(head.seq, sha256 = %head.sha256, event = event.name(), "audit");
+        let (seq, sha256) = (head.seq, head.sha256);
+        tracing::info!(seq, %sha256, event = event.name(), "audit");
         Ok(())
     }
 }
