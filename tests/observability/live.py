@@ -34,11 +34,13 @@ RAISED = {
     "BidgatePoliciesDiffer",
     "BidgateTelemetryLoss",
 }
-QUIET = {"BidgateDown", "BidgateAbsent", "BidgateRestarting", "BidgateFilesNearMax"}
+QUIET = {"BidgateDown", "BidgateAbsent", "BidgateRestarting", "BidgateFilesNearMax", "BidgateFilesFailing"}
 # Queries that may be 0 all the time; the others must show that something happens.
 STILL = {
     "Alerts (A)",  # none fires within its wait
     "Log lines left out (A)",  # few are alike
+    "Files (B)",  # the disk has room
+    "Files (C)",  # and so has the folder
     "Restarts (A)",  # nobody restarts
 }
 

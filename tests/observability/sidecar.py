@@ -50,6 +50,7 @@ class Sidecar:
             "max_message_bytes": MAX_MESSAGE_BYTES,
             "policy_file": str(self.policy_file),
             "telemetry": telemetry,
+            "audit": {"file": str(folder / "audit")},
         }
         (folder / "bidgate.yaml").write_text(json.dumps(configuration))
         self.process = subprocess.Popen(
