@@ -187,7 +187,7 @@ impl AuditFile {
     fn write(&mut self, at: &str, event: &Event) -> io::Result<()> {
         let seq = self.head.seq.saturating_add(1);
         let line = line::write(seq, at, event, self.head.sha256)?;
-        if self.is_full(line.len() as u64) {
+        if self.is_full(line.len() as u64) && !is_of_the_file(event) {
             rotate(&self.settings.path, self.settings.keep)?;
             self.begin()?;
         }
@@ -205,9 +205,12 @@ impl AuditFile {
         Ok(())
     }
 
+    /// A line that is torn is mended, or told of, where it stands.
     fn is_full(&self, more: u64) -> bool {
-        let bytes = self.open.as_ref().map_or(0, |open| open.bytes);
-        bytes > 0 && bytes.saturating_add(more) > self.settings.max_bytes
+        self.open.as_ref().is_some_and(|open| {
+            let fits = open.bytes.saturating_add(more) <= self.settings.max_bytes;
+            open.bytes > 0 && !fits && !open.unterminated
+        })
     }
 }
 

@@ -309,6 +309,22 @@ fn files_that_follow_each_other_are_one_chain() {
 }
 
 #[test]
+fn a_torn_line_is_told_of_in_the_file_where_it_stands() {
+    let mut log = Log::new();
+    let text = chain(3).concat();
+    log.settings.max_bytes = text.len() as u64;
+    for length in [text.len() - 1, text.len() - 20] {
+        fs::write(log.path(), &text[..length]).unwrap();
+        log.run();
+        let full = scan_file(&numbered(log.path(), 1), None, &mut |_| {}).unwrap();
+        assert_eq!(full.end, Ending::Whole);
+        let next = scan_file(log.path(), Some(full.head), &mut |_| {}).unwrap();
+        assert_eq!((next.end, next.torn), (Ending::Whole, 0));
+        fs::remove_file(numbered(log.path(), 1)).unwrap();
+    }
+}
+
+#[test]
 fn a_file_that_is_not_as_it_was_left_is_told() {
     let (log, lines) = Log::of(4);
     let mut file = log.open();
