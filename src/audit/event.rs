@@ -248,3 +248,101 @@ pub struct Torn {
     /// Theirs.
     pub sha256: Digest,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::line::{Line, write};
+
+    #[test]
+    fn the_name_of_an_event_is_what_its_line_tells() {
+        for event in told_by_others().into_iter().chain(told_by_itself()) {
+            let line = write(1, "now", &event, Digest::NONE).unwrap();
+            assert_eq!(Line::read(&line).unwrap().event, event.name());
+        }
+    }
+
+    fn told_by_others() -> Vec<Event> {
+        let text = || String::from("x");
+        let policy = || PolicyDigest::of(&Policy::default());
+        vec![
+            Event::Start {
+                version: "1",
+                pid: 1,
+                config_sha256: Digest::NONE,
+            },
+            Event::PolicyLoaded {
+                policy: policy(),
+                files: Vec::new(),
+            },
+            Event::PolicySwapped {
+                from: text(),
+                policy: policy(),
+                cause: Cause::Signal,
+                files: Vec::new(),
+            },
+            Event::PolicyRefused {
+                policy_version: text(),
+                problems: 1,
+                cause: Cause::FileChanged,
+                files: Vec::new(),
+            },
+            Event::ListenerOpened {
+                serves: Serves::Grpc,
+                address: text(),
+            },
+            Event::KeyLoaded {
+                key: "secret",
+                id: text(),
+                from_file: true,
+            },
+            Event::KeyReplaced {
+                key: "secret",
+                id: text(),
+                before: text(),
+            },
+            Event::KeyRefused {
+                key: "secret",
+                id: text(),
+            },
+            Event::LogChanged {
+                from: text(),
+                level: text(),
+                decisions: 1,
+            },
+            Event::ShutdownBegun,
+            Event::ShutdownEnded {
+                outcome: End::Drained,
+            },
+        ]
+    }
+
+    fn told_by_itself() -> [Event; 5] {
+        let text = || String::from("x");
+        let digest = Digest::NONE;
+        [
+            Event::PreviousRunUnfinished {
+                last_seq: 1,
+                last_event: text(),
+            },
+            Event::LineTorn {
+                torn: Torn {
+                    bytes: 1,
+                    sha256: digest,
+                },
+            },
+            Event::ChainBroken {
+                set_aside: text(),
+                line: 1,
+                byte: 1,
+                problem: Fault::Prev,
+                sha256: digest,
+            },
+            Event::FileReplaced {
+                last_seq: 1,
+                last_sha256: digest,
+            },
+            Event::EventsLost { events: 1 },
+        ]
+    }
+}
