@@ -1,6 +1,7 @@
 //! One connection: HTTP/2 with prior knowledge, from its preface to its last stream.
 
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use super::clock::Tick;
 use super::drain::DrainWatch;
 use super::service;
 use super::socket::{PREFACE, Socket};
+use super::unread::Unread;
 use super::worker::Worker;
 
 /// Serves a connection until its caller leaves, or it has drained.
@@ -71,6 +73,7 @@ async fn open(socket: &mut Socket) -> io::Result<()> {
 /// Calls are taken and answered by turns. What a turn has sent is written when HTTP/2 is asked for the next, all in one.
 async fn calls(worker: Rc<Worker>, socket: Socket, mut drain: DrainWatch) -> Result<(), h2::Error> {
     let mut http2 = http2().handshake(socket).await?;
+    let unread = Rc::default();
     let mut turn = Vec::with_capacity(TURN_CALLS);
     let mut told = false;
     loop {
@@ -85,13 +88,23 @@ async fn calls(worker: Rc<Worker>, socket: Socket, mut drain: DrainWatch) -> Res
             return Ok(());
         }
         let (full, arrived) = (turn.len() == TURN_CALLS, Tick::now());
-        for (request, response) in turn.drain(..) {
-            service::answer(&worker, arrived, request, response);
-        }
+        answer_all(&worker, arrived, &mut turn, &unread);
         if full {
             yield_now().await;
         }
     }
+}
+
+/// Answers the calls of a turn. A panic costs the call in which it happens, and the turn goes on.
+fn answer_all(worker: &Rc<Worker>, arrived: Tick, turn: &mut Vec<Call>, unread: &Rc<Unread>) {
+    let mut calls = turn.drain(..);
+    let mut answer = || {
+        for (request, response) in calls.by_ref() {
+            service::answer(worker, arrived, request, response, unread);
+        }
+    };
+    // All that calls share and a panic may leave half written is the memory of the judge, who takes another then.
+    while catch_unwind(AssertUnwindSafe(&mut answer)).is_err() {}
 }
 
 /// Fills the turn with calls that have arrived, one at least. False at the end of the connection.

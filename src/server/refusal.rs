@@ -10,6 +10,8 @@ use crate::wire::WireError;
 pub(super) enum Refusal {
     /// Too much is in flight.
     Shed,
+    /// The caller does not read its replies.
+    Unread,
     /// The message is larger than it may be.
     TooLarge { announced: u32, max: usize },
     /// The message is not an `EvaluateRequest`, or a field of it is out of range.
@@ -37,6 +39,7 @@ impl Refusal {
     pub(super) fn count(self, recorder: &Recorder) {
         match self {
             Self::Shed => recorder.shed(),
+            Self::Unread => recorder.unread(),
             Self::TooLarge { .. } => recorder.too_large(),
             Self::Argument(WireError::Malformed) => recorder.malformed_message(),
             Self::Argument(WireError::AgentId | WireError::Tool) => recorder.invalid_argument(),
@@ -55,6 +58,9 @@ impl Refusal {
     pub(super) fn status(self) -> Status {
         match self {
             Self::Shed => Status::resource_exhausted("too many calls in flight"),
+            Self::Unread => Status::resource_exhausted(
+                "too many bytes of replies to this connection are unread",
+            ),
             Self::TooLarge { announced, max } => Status::out_of_range(format!(
                 "message of {announced} bytes, at most {max} are accepted"
             )),

@@ -13,6 +13,7 @@ mod raw;
 mod running;
 
 mod calls;
+mod clock;
 mod connections;
 mod decisions;
 mod filtered;
@@ -23,6 +24,8 @@ mod metrics;
 mod otlp;
 mod overview;
 mod pages;
+mod panics;
 mod reload;
 mod rest;
 mod shutdown;
+mod unread;
