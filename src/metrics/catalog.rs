@@ -57,7 +57,7 @@ families! {
     EVALUATION_BUDGET = Gauge "bidgate_evaluation_budget_seconds" [], "What the policy allows one evaluation to take.";
     IN_FLIGHT = Gauge "bidgate_in_flight" [], "Calls and stream messages held now.";
     MAX_IN_FLIGHT = Gauge "bidgate_max_in_flight" [], "Calls and stream messages that may be held at a time.";
-    SHED = Counter "bidgate_shed_total" [], "Calls and stream messages refused because too many were in flight.";
+    SHED = Counter "bidgate_shed_total" [], "Calls and stream messages refused because too many were in flight, or they had waited too long.";
     UNREAD = Counter "bidgate_unread_total" [], "Calls and streams refused because their connection left too many bytes of replies unread.";
     TOO_LARGE = Counter "bidgate_too_large_total" [], "Messages above max_message_bytes.";
     MALFORMED = Counter "bidgate_malformed_total" ["payload"], "Messages and payloads that could not be read.";

@@ -164,7 +164,7 @@ impl Recorder {
         self.cells.rpc_seconds(method).record(duration_ns);
     }
 
-    /// Counts a call or stream message turned away because too many were in flight.
+    /// Counts a call or stream message turned away because too many were in flight, or it had waited too long.
     pub fn shed(&self) {
         self.cells.shed.increment();
     }

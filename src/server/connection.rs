@@ -1,5 +1,6 @@
 //! One connection: HTTP/2 with prior knowledge, from its preface to its last stream.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -18,6 +19,8 @@ use tracing::field;
 use super::acceptor::Accepted;
 use super::clock::Tick;
 use super::drain::DrainWatch;
+use super::refusal::Refusal;
+use super::reply::Responder;
 use super::service;
 use super::socket::{PREFACE, Socket};
 use super::unread::Unread;
@@ -70,36 +73,52 @@ async fn open(socket: &mut Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// Calls are taken and answered by turns. What a turn has sent is written when HTTP/2 is asked for the next, all in one.
+/// Calls are taken as they arrive, and answered by turns. What a turn has sent is written when HTTP/2 is asked for the next, all in one.
 async fn calls(worker: Rc<Worker>, socket: Socket, mut drain: DrainWatch) -> Result<(), h2::Error> {
     let mut http2 = http2().handshake(socket).await?;
     let unread = Rc::default();
-    let mut turn = Vec::with_capacity(TURN_CALLS);
-    let mut told = false;
+    let mut waiting = VecDeque::with_capacity(TURN_CALLS);
+    let (mut told, mut behind) = (false, false);
     loop {
         let open = poll_fn(|cx| {
             if !told && drain.poll(cx) {
                 told = true;
                 http2.graceful_shutdown();
             }
-            poll_turn(&mut http2, &mut turn, cx)
+            poll_arrived(&mut http2, &mut waiting, cx)
         });
         if !open.await? {
             return Ok(());
         }
-        let (full, arrived) = (turn.len() == TURN_CALLS, Tick::now());
-        answer_all(&worker, arrived, &mut turn, &unread);
-        if full {
+        if behind {
+            refuse_late(&worker, &mut waiting, &unread);
+        }
+        answer_turn(&worker, &mut waiting, &unread, behind);
+        behind = !waiting.is_empty();
+        if behind {
             yield_now().await;
         }
     }
 }
 
-/// Answers the calls of a turn. A panic costs the call in which it happens, and the turn goes on.
-fn answer_all(worker: &Rc<Worker>, arrived: Tick, turn: &mut Vec<Call>, unread: &Rc<Unread>) {
-    let mut calls = turn.drain(..);
+/// Answers a turn of the calls that wait. A panic costs the call in which it happens, and the turn goes on. On a worker that
+/// is behind, others may have waited as long, and a turn is short as well as small.
+fn answer_turn(
+    worker: &Rc<Worker>,
+    waiting: &mut VecDeque<Waiting>,
+    unread: &Rc<Unread>,
+    behind: bool,
+) {
+    let began = behind.then(Tick::now);
+    let is_over = || began.is_some_and(|began| began.ns_until(Tick::now()) > TURN_NS);
+    let mut left = TURN_CALLS;
     let mut answer = || {
-        for (request, response) in calls.by_ref() {
+        while left > 0
+            && !(left < TURN_CALLS && is_over())
+            && let Some(Waiting { arrived, call }) = waiting.pop_front()
+        {
+            left -= 1;
+            let (request, response) = call;
             service::answer(worker, arrived, request, response, unread);
         }
     };
@@ -107,17 +126,33 @@ fn answer_all(worker: &Rc<Worker>, arrived: Tick, turn: &mut Vec<Call>, unread: 
     while catch_unwind(AssertUnwindSafe(&mut answer)).is_err() {}
 }
 
-/// Fills the turn with calls that have arrived, one at least. False at the end of the connection.
-fn poll_turn(
+/// Refuses calls that have waited for longer than their evaluation may take. A worker that is behind would otherwise answer
+/// every call so late that its caller has given it up, and be behind for as long as the load lasts.
+#[cold]
+fn refuse_late(worker: &Worker, waiting: &mut VecDeque<Waiting>, unread: &Rc<Unread>) {
+    let (now, budget_ns) = (Tick::now(), worker.judge.borrow().budget_ns());
+    let late = |waiting: &mut Waiting| waiting.arrived.ns_until(now) > budget_ns;
+    while let Some(Waiting { call, .. }) = waiting.pop_front_if(late) {
+        let (_request, response) = call;
+        Responder::new(response, unread).status(worker.refuse(Refusal::Late));
+    }
+}
+
+/// Takes all calls that have arrived. False at the end of the connection.
+fn poll_arrived(
     http2: &mut Connection<Socket, Bytes>,
-    turn: &mut Vec<Call>,
+    waiting: &mut VecDeque<Waiting>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<bool, h2::Error>> {
-    while turn.len() < TURN_CALLS {
+    let mut now = None;
+    while waiting.len() < MAX_WAITING {
         match http2.poll_accept(cx) {
-            Poll::Ready(Some(call)) => turn.push(call?),
+            Poll::Ready(Some(call)) => waiting.push_back(Waiting {
+                arrived: *now.get_or_insert_with(Tick::now),
+                call: call?,
+            }),
             Poll::Ready(None) => return Poll::Ready(Ok(false)),
-            Poll::Pending if turn.is_empty() => return Poll::Pending,
+            Poll::Pending if waiting.is_empty() => return Poll::Pending,
             Poll::Pending => break,
         }
     }
@@ -126,6 +161,12 @@ fn poll_turn(
 
 /// A call whose head has arrived, and where its reply goes.
 type Call = (Request<RecvStream>, SendResponse<Bytes>);
+
+/// A call that waits for its turn.
+struct Waiting {
+    arrived: Tick,
+    call: Call,
+}
 
 fn http2() -> Builder {
     let mut http2 = Builder::new();
@@ -163,6 +204,15 @@ const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Calls answered before other connections of the worker have their turn.
 const TURN_CALLS: usize = 32;
+/// The same in time, of one call at least, on a worker that is behind.
+const TURN_NS: u64 = 1_000_000;
 
+/// Calls that wait in turn. Those beyond are held by HTTP/2, which counts the ones that are cancelled meanwhile.
+const MAX_WAITING: usize = 1024;
+
+const _: () = assert!(
+    TURN_CALLS < MAX_WAITING,
+    "a turn makes room, or nothing would be read"
+);
 const _: () = assert!(STREAM_WINDOW_BYTES < CONNECTION_WINDOW_BYTES);
 const _: () = assert!(MAX_FRAME_BYTES <= STREAM_WINDOW_BYTES);

@@ -49,6 +49,11 @@ impl Judge {
         })
     }
 
+    /// What the policy gives an evaluation, of calls without an override.
+    pub(super) fn budget_ns(&self) -> u64 {
+        self.policy.load().timeout_ns()
+    }
+
     /// Judges one call and returns the reply, ready to send.
     pub(super) fn reply(
         &mut self,

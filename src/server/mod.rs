@@ -9,6 +9,7 @@
 //! | --- | --- | --- |
 //! | connections | [`Settings::max_connections`] | closed at once, counted |
 //! | calls and stream messages held | [`Settings::max_in_flight`] | `RESOURCE_EXHAUSTED`, counted |
+//! | time that a call waits for its turn | [`connection`], the policy's `timeout_ms` | `RESOURCE_EXHAUSTED`, counted |
 //! | bytes of a message | [`Settings::max_message_bytes`] | `OUT_OF_RANGE`, counted |
 //! | streams, headers and unread bytes of a connection | [`connection`] | flow control of HTTP/2 |
 //! | replies that a stream's caller does not read | [`stream`] | the stream is not read either |

@@ -10,6 +10,8 @@ use crate::wire::WireError;
 pub(super) enum Refusal {
     /// Too much is in flight.
     Shed,
+    /// The call has waited too long for its turn.
+    Late,
     /// The caller does not read its replies.
     Unread,
     /// The message is larger than it may be.
@@ -38,7 +40,7 @@ impl Refusal {
     /// Counts it.
     pub(super) fn count(self, recorder: &Recorder) {
         match self {
-            Self::Shed => recorder.shed(),
+            Self::Shed | Self::Late => recorder.shed(),
             Self::Unread => recorder.unread(),
             Self::TooLarge { .. } => recorder.too_large(),
             Self::Argument(WireError::Malformed) => recorder.malformed_message(),
@@ -58,6 +60,7 @@ impl Refusal {
     pub(super) fn status(self) -> Status {
         match self {
             Self::Shed => Status::resource_exhausted("too many calls in flight"),
+            Self::Late => Status::resource_exhausted("the call waited too long for its turn"),
             Self::Unread => Status::resource_exhausted(
                 "too many bytes of replies to this connection are unread",
             ),

@@ -74,6 +74,11 @@ impl Finding {
         }
     }
 
+    /// Notes what moved elsewhere.
+    pub(super) fn note_moved(&mut self, what: impl Into<String>) {
+        self.moved.push(what.into());
+    }
+
     /// Notes what must hold, if it does not.
     pub(super) fn expect(&mut self, holds: bool, what: impl Into<String>) {
         if !holds {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::finding::Finding;
 use super::flood::{Flood, Offer, flood};
 use super::scrape::Scrape;
-use super::stage::Stage;
+use super::stage::{Stage, TIMEOUT};
 use crate::client::{Load, Method, Pace};
 use crate::error::Error;
 use crate::figures::real;
@@ -30,7 +30,12 @@ fn overload(stage: &Stage<'_>, multiple: f64, goodput_min: f64) -> Result<Findin
     let folder = tempfile::tempdir().map_err(Error::system("make a folder"))?;
     let policy = folder.path().join("policy.yaml");
     fs::write(&policy, expensive_policy()).map_err(Error::system("write a policy"))?;
-    let bidgate = stage.start(&["--policy-file", &policy.display().to_string()])?;
+    let bidgate = stage.start(&[
+        "--policy-file",
+        &policy.display().to_string(),
+        TIMEOUT,
+        BUDGET_MS,
+    ])?;
     let capacity = capacity(stage, &bidgate)?;
     let before = Scrape::of(bidgate.admin)?;
     let memory = bidgate.process.memory()?.resident;
@@ -128,7 +133,7 @@ fn capacity_of(bidgate: &Bidgate, stage: &Stage<'_>, duration: Duration) -> Resu
 
 /// The default gates, and others that only take time.
 fn expensive_policy() -> String {
-    let mut policy = "timeout_ms: 10000\ngates:\n".to_owned();
+    let mut policy = "gates:\n".to_owned();
     for gate in [
         "tmaxGuard",
         "impidMatch",
@@ -193,10 +198,13 @@ pub(super) fn in_flight_full(stage: &Stage<'_>) -> Result<Finding, Error> {
     Ok(finding)
 }
 
-const EXPENSIVE_GATES: usize = 40;
+/// So many that an evaluation takes some hundred microseconds, or in a debug build some milliseconds.
+const EXPENSIVE_GATES: usize = if cfg!(debug_assertions) { 6 } else { 40 };
+/// The default; a debug build is some ten times slower.
+const BUDGET_MS: &str = if cfg!(debug_assertions) { "60" } else { "15" };
 const CONNECTIONS: usize = 4;
 /// What a bidder has left for its check, generously.
-const DEADLINE: Duration = Duration::from_millis(100);
+const DEADLINE: Duration = Duration::from_millis(if cfg!(debug_assertions) { 500 } else { 100 });
 /// Of what a closed loop finds: the rest is spent on receiving calls that are given up.
 const GOODPUT_AT_2X: f64 = 0.7;
 const GOODPUT_AT_10X: f64 = 0.4;

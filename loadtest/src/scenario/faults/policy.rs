@@ -1,9 +1,9 @@
 //! A policy file that is torn, emptied, removed and swapped while the sidecar judges by it.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -38,10 +38,7 @@ pub(super) fn torn(stage: &Stage<'_>) -> Result<Finding, Error> {
             versions.extend(damage(&bidgate, &file)?);
         }
         write_whole(&file, POLICIES[1])?;
-        bidgate.process.signal(Signal::SIGHUP)?;
-        wait_for(&bidgate, |scrape| {
-            scrape.get("bidgate_policy_file_accepted") > 0.5
-        })?;
+        loaded(&bidgate, |seen| versions.first() != Some(&seen))?;
         versions.push(version(bidgate.admin)?);
         Ok(versions)
     })?;
@@ -58,18 +55,16 @@ pub(super) fn torn(stage: &Stage<'_>) -> Result<Finding, Error> {
         others.len()
     ));
     neighbours.told(&mut finding);
-    let reloads = ["loaded", "refused"]
-        .map(|outcome| format!("bidgate_policy_reloads_total{{outcome=\"{outcome}\"}}"));
-    finding.moved(&before, &after, &reloads.each_ref().map(String::as_str));
+    finding.moved(&before, &after, &[LOADED, REFUSED]);
     let first = others.first().cloned().unwrap_or_default();
     finding.expect(
         others.iter().all(|seen| *seen == first),
         "nothing that is not whole judges",
     );
     finding.expect(last != first, "a whole one does");
-    let refused = after.get(&reloads[1]) - before.get(&reloads[1]);
+    let refused = after.get(REFUSED) - before.get(REFUSED);
     finding.expect(
-        refused >= 4.0 * f64::from(rounds),
+        refused >= 6.0 * f64::from(rounds),
         format!("each is refused ({refused})"),
     );
     Ok(finding)
@@ -78,43 +73,40 @@ pub(super) fn torn(stage: &Stage<'_>) -> Result<Finding, Error> {
 /// One round of damage. Returns the versions that judged after each.
 fn damage(bidgate: &Bidgate, file: &Path) -> Result<Vec<String>, Error> {
     let [whole, other] = POLICIES;
-    let (half, rest) = other
-        .split_at_checked(other.len() / 2)
-        .unwrap_or((other, ""));
+    let half = other.len() / 2;
+    let (half, rest) = other.split_at_checked(half).unwrap_or((other, ""));
+    let first = version(bidgate.admin)?;
     let mut versions = Vec::new();
     for text in [half, "", "\u{0}\u{1}\u{2}", "- nothing\n"] {
-        fs::write(file, text).map_err(Error::system("write a policy"))?;
-        bidgate.process.signal(Signal::SIGHUP)?;
-        wait_for(bidgate, |scrape| {
-            scrape.get("bidgate_policy_file_accepted") < 0.5
-        })?;
-        versions.push(version(bidgate.admin)?);
+        versions.push(refused(bidgate, || fs::write(file, text))?);
     }
-    fs::remove_file(file).map_err(Error::system("remove a policy"))?;
-    bidgate.process.signal(Signal::SIGHUP)?;
-    thread::sleep(Duration::from_millis(100));
-    versions.push(version(bidgate.admin)?);
+    versions.push(refused(bidgate, || fs::remove_file(file))?);
     // In place and in pieces: nobody may take the first for a policy.
-    for text in [half, rest] {
-        let mut options = fs::OpenOptions::new();
-        let opened = options.append(true).create(true).open(file);
-        let written =
-            opened.and_then(|mut opened| std::io::Write::write_all(&mut opened, text.as_bytes()));
-        written.map_err(Error::system("write a policy"))?;
-        bidgate.process.signal(Signal::SIGHUP)?;
-        thread::sleep(Duration::from_millis(50));
-        if !text.is_empty() && text == half {
-            versions.push(version(bidgate.admin)?);
-        }
-    }
+    versions.push(refused(bidgate, || fs::write(file, half))?);
+    let mut options = fs::OpenOptions::new();
+    let completed = options.append(true).open(file);
+    let completed = completed.and_then(|mut file| file.write_all(rest.as_bytes()));
+    completed.map_err(Error::system("write a policy"))?;
+    loaded(bidgate, |seen| seen != first)?;
     write_whole(file, whole)?;
-    bidgate.process.signal(Signal::SIGHUP)?;
-    wait_for(bidgate, |scrape| {
-        scrape.get("bidgate_policy_file_accepted") > 0.5
-    })?;
-    thread::sleep(Duration::from_millis(100));
-    versions.push(version(bidgate.admin)?);
+    loaded(bidgate, |seen| seen == first)?;
     Ok(versions)
+}
+
+/// Does something to the file, has it read, and waits until it is refused. Returns the version that judges.
+fn refused(bidgate: &Bidgate, damage: impl Fn() -> io::Result<()>) -> Result<String, Error> {
+    let before = Scrape::of(bidgate.admin)?.get(REFUSED);
+    damage().map_err(Error::system("damage a policy"))?;
+    bidgate.process.signal(Signal::SIGHUP)?;
+    Scrape::when(bidgate.admin, |scrape| scrape.get(REFUSED) > before)?;
+    version(bidgate.admin)
+}
+
+/// Has the file read, and waits for a version.
+fn loaded(bidgate: &Bidgate, expected: impl Fn(String) -> bool) -> Result<(), Error> {
+    bidgate.process.signal(Signal::SIGHUP)?;
+    let judges = |_: &Scrape| version(bidgate.admin).is_ok_and(&expected);
+    Scrape::when(bidgate.admin, judges).map(drop)
 }
 
 /// As an editor does, by renaming.
@@ -122,10 +114,6 @@ fn write_whole(file: &Path, text: &str) -> Result<(), Error> {
     let new = file.with_extension("new");
     let written = fs::write(&new, text).and_then(|()| fs::rename(&new, file));
     written.map_err(Error::system("write a policy"))
-}
-
-fn wait_for(bidgate: &Bidgate, holds: impl Fn(&Scrape) -> bool) -> Result<(), Error> {
-    Scrape::when(bidgate.admin, holds).map(drop)
 }
 
 /// Of the policy that judges.
@@ -137,3 +125,6 @@ fn version(admin: SocketAddr) -> Result<String, Error> {
         .unwrap_or_default()
         .to_owned())
 }
+
+const LOADED: &str = "bidgate_policy_reloads_total{outcome=\"loaded\"}";
+const REFUSED: &str = "bidgate_policy_reloads_total{outcome=\"refused\"}";

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
 use super::finding::Finding;
 use super::retrying::{Tried, call_until};
-use super::scrape::Scrape;
 use super::stage::{Stage, ms};
+use crate::admin;
 use crate::clock;
 use crate::error::Error;
 use crate::servers::{Bidgate, free_port};
@@ -21,7 +21,6 @@ use crate::target::Target;
 pub(super) fn rolling(stage: &Stage<'_>) -> Result<Finding, Error> {
     let rounds = stage.either(10, 2);
     let mut pair = Pair::start(stage)?;
-    let before = pair.scrapes()?;
     let (tried, restarts) = pair.while_called(stage, |pair| {
         let mut restarts = Restarts::default();
         for _ in 0..rounds {
@@ -39,12 +38,15 @@ pub(super) fn rolling(stage: &Stage<'_>) -> Result<Finding, Error> {
         restarts.count,
         ms(restarts.longest)
     ));
-    let after = pair.scrapes()?;
-    finding.moved(&before[0], &after[0], &["bidgate_evaluations_total"]);
     finding.expect(tried.answered > 0 && tried.failed == 0, "no call fails");
     finding.expect(tried.broken == 0, "no attempt that was accepted is lost");
     finding.expect(tried.refused == 0, "no attempt is refused with a status");
+    finding.note_moved(format!(
+        "/health/ready 503, {} of {} times",
+        restarts.told, restarts.count
+    ));
     finding.expect(restarts.clean == restarts.count, "each ends with 0");
+    finding.expect(restarts.told == restarts.count, "each says that it drains");
     Ok(finding)
 }
 
@@ -58,7 +60,9 @@ pub(super) fn interrupted(stage: &Stage<'_>) -> Result<Finding, Error> {
     finding.saw(format!("ended with 0 within {:.0} ms", ms(restart.took)));
     finding.expect(tried.answered > 0 && tried.failed == 0, "no call fails");
     finding.expect(tried.broken == 0, "no attempt that was accepted is lost");
+    finding.note_moved("/health/ready 503");
     finding.expect(restart.clean, "it ends with 0");
+    finding.expect(restart.told, "it says that it drains");
     Ok(finding)
 }
 
@@ -85,6 +89,7 @@ pub(super) fn killed(stage: &Stage<'_>) -> Result<Finding, Error> {
         tried.answered > 0 && tried.failed == 0,
         "no call fails that is tried again",
     );
+    finding.note_moved("process_start_time_seconds: other processes");
     finding.expect(restarts.clean == 0, "each was killed");
     let bound = u64::try_from(rounds * 16).unwrap_or_default();
     finding.expect(tried.broken <= bound, "no more breaks than was under way");
@@ -122,11 +127,6 @@ impl Pair {
         })
     }
 
-    fn scrapes(&self) -> Result<[Scrape; 2], Error> {
-        let [first, second] = &self.sidecars;
-        Ok([Scrape::of(first.admin)?, Scrape::of(second.admin)?])
-    }
-
     /// Lets something happen while both are called.
     fn while_called<T>(
         &mut self,
@@ -160,6 +160,7 @@ impl Pair {
         };
         let began = clock::now();
         sidecar.process.signal(signal)?;
+        let told = says_not_ready(sidecar.admin, began);
         let status = sidecar.process.ended(END_PATIENCE)?;
         let took = began.elapsed();
         *sidecar = stage.start_at(*address, &DRAIN_FLAGS)?;
@@ -167,8 +168,21 @@ impl Pair {
             took,
             started_after: sidecar.ready_after,
             clean: status.success(),
+            told,
         })
     }
+}
+
+/// Whether it says so before it has gone.
+fn says_not_ready(admin: SocketAddr, since: Instant) -> bool {
+    while since.elapsed() < END_PATIENCE {
+        match admin::get(admin, "/health/ready") {
+            Ok(page) if page.status == 503 => return true,
+            Ok(_) => thread::sleep(LOOK_PAUSE),
+            Err(_) => return false,
+        }
+    }
+    false
 }
 
 /// How one ended, and the next began.
@@ -177,12 +191,15 @@ struct Restart {
     took: Duration,
     started_after: Duration,
     clean: bool,
+    /// Whether it said that it drains.
+    told: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Restarts {
     count: u32,
     clean: u32,
+    told: u32,
     longest: Duration,
     longest_start: Duration,
 }
@@ -191,6 +208,7 @@ impl Restarts {
     fn note(&mut self, restart: Restart) {
         self.count += 1;
         self.clean += u32::from(restart.clean);
+        self.told += u32::from(restart.told);
         self.longest = self.longest.max(restart.took);
         self.longest_start = self.longest_start.max(restart.started_after);
     }
@@ -198,5 +216,6 @@ impl Restarts {
 
 /// No load balancer has to notice.
 const DRAIN_FLAGS: [&str; 2] = ["--shutdown-drain-delay-ms", "100"];
+const LOOK_PAUSE: Duration = Duration::from_millis(2);
 const SETTLE: Duration = Duration::from_millis(200);
 const END_PATIENCE: Duration = Duration::from_secs(10);
