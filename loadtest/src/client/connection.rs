@@ -65,7 +65,7 @@ pub(crate) struct Broken {
 }
 
 impl From<h2::Error> for Broken {
-    /// RFC 9113 section 8.7: a stream above the last one of GOAWAY, or refused by RST_STREAM, was not processed.
+    /// RFC 9113 section 8.7: a stream above the last one of GOAWAY, or refused by a reset, was not processed.
     fn from(error: h2::Error) -> Self {
         let reason = error.reason();
         let left_out = error.is_go_away() && reason == Some(Reason::NO_ERROR);

@@ -122,7 +122,10 @@ fn events_written(file: &Path) -> Result<Written, Error> {
     for line in text.lines() {
         match serde_json::from_str::<Value>(line) {
             Ok(batch) => {
-                let events = batch["events"].as_array().map_or(0, Vec::len);
+                let events = batch
+                    .get("events")
+                    .and_then(Value::as_array)
+                    .map_or(0, Vec::len);
                 written.events += f64::from(u32::try_from(events).unwrap_or(u32::MAX));
             }
             Err(_) => written.whole = false,

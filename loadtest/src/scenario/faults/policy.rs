@@ -17,10 +17,10 @@ use crate::admin;
 use crate::error::Error;
 use crate::servers::Bidgate;
 
-/// Two policies that judge the same, so that no verdict tells which of them judged.
+/// Two policies that come to the same verdicts, so that no verdict tells which of them judged.
 const POLICIES: [&str; 2] = [
-    "{timeout_ms: 10000, gates: [{name: tmaxGuard}, {name: impidMatch}, {name: adomainVerify}, {name: bidSanity}, {name: audienceSafety}, {name: bcatCompliance}]}\n",
-    "{timeout_ms: 10001, gates: [{name: tmaxGuard}, {name: impidMatch}, {name: adomainVerify}, {name: bidSanity}, {name: audienceSafety}, {name: bcatCompliance}]}\n",
+    "{fail_fast: true, gates: [{name: tmaxGuard}, {name: impidMatch}, {name: adomainVerify}, {name: bidSanity}, {name: audienceSafety}, {name: bcatCompliance}]}\n",
+    "{fail_fast: false, gates: [{name: tmaxGuard}, {name: impidMatch}, {name: adomainVerify}, {name: bidSanity}, {name: audienceSafety}, {name: bcatCompliance}]}\n",
 ];
 
 /// Every way in which a file is not written as it should be.
@@ -106,7 +106,11 @@ fn refused(bidgate: &Bidgate, damage: impl Fn() -> io::Result<()>) -> Result<Str
 fn loaded(bidgate: &Bidgate, expected: impl Fn(String) -> bool) -> Result<(), Error> {
     bidgate.process.signal(Signal::SIGHUP)?;
     let judges = |_: &Scrape| version(bidgate.admin).is_ok_and(&expected);
-    Scrape::when(bidgate.admin, judges).map(drop)
+    Scrape::when(bidgate.admin, judges)?;
+    if version(bidgate.admin).is_ok_and(expected) {
+        return Ok(());
+    }
+    Err(Error::NotReady("the policy"))
 }
 
 /// As an editor does, by renaming.
@@ -120,10 +124,8 @@ fn write_whole(file: &Path, text: &str) -> Result<(), Error> {
 fn version(admin: SocketAddr) -> Result<String, Error> {
     let page = admin::get(admin, "/health/info").map_err(Error::system("read /health/info"))?;
     let info: Value = serde_json::from_str(&page.body).map_err(Error::Json)?;
-    Ok(info["policy_version"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned())
+    let version = info.get("policy_version").and_then(Value::as_str);
+    Ok(version.unwrap_or_default().to_owned())
 }
 
 const LOADED: &str = "bidgate_policy_reloads_total{outcome=\"loaded\"}";

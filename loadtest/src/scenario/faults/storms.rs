@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use socket2::SockRef;
@@ -194,17 +194,10 @@ fn rest_load(bidgate: &Bidgate, duration: Duration) -> Result<RestLoad, Error> {
     let ends = clock::now() + duration;
     let admin = bidgate.admin;
     thread::scope(|scope| {
-        let callers: Vec<_> = (0..REST_CALLERS)
-            .map(|_| {
-                scope.spawn(move || {
-                    let mut answered = 0;
-                    while clock::now() < ends {
-                        answered += u64::from(rest_call(admin).unwrap_or(false));
-                    }
-                    answered
-                })
-            })
-            .collect();
+        let mut callers = Vec::new();
+        for _ in 0..REST_CALLERS {
+            callers.push(scope.spawn(|| rest_calls(admin, ends)));
+        }
         let seen = look_on(bidgate, || clock::now() < ends);
         let answered = callers
             .into_iter()
@@ -217,6 +210,15 @@ fn rest_load(bidgate: &Bidgate, duration: Duration) -> Result<RestLoad, Error> {
             connecting,
         })
     })
+}
+
+/// Calls until it is time to end; how many were answered.
+fn rest_calls(admin: SocketAddr, ends: Instant) -> u64 {
+    let mut answered = 0;
+    while clock::now() < ends {
+        answered += u64::from(rest_call(admin).unwrap_or(false));
+    }
+    answered
 }
 
 fn look_on(bidgate: &Bidgate, goes_on: impl Fn() -> bool) -> Result<(Latencies, Latencies), Error> {
