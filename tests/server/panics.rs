@@ -91,6 +91,7 @@ async fn serves_on() {
     parts.end();
     parts.wait_for_head();
     assert!(parts.is_alive());
+    drop(parts);
 
     // The same connection lives on, and so does the judge, with the memory of another.
     for lost in [call(PANICS), call(PANICS)] {

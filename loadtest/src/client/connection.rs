@@ -83,6 +83,9 @@ where
         .enable_push(false)
         .initial_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
+        // Replies to calls that were given up are no mistakes of the server.
+        .max_concurrent_reset_streams(CANCELLED_CALLS)
+        .max_local_error_reset_streams(None)
         .handshake(stream)
         .await
         .map_err(|error| Error::Http2(Box::new(error)))?;
@@ -154,5 +157,7 @@ pub(super) fn grpc_status(headers: &HeaderMap) -> Option<i64> {
 }
 
 const OK: i64 = 0;
+/// Cancelled calls that are remembered for a second.
+const CANCELLED_CALLS: usize = 64 * 1024;
 /// Replies never wait for room.
 const WINDOW_BYTES: u32 = 16 * 1024 * 1024;

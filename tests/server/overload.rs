@@ -1,7 +1,14 @@
-//! Callers that do not read their replies.
+//! Callers that ask for more than there is: of replies that they do not read, and of time.
 
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use bidgate::document::Section;
+use bidgate::gate::{Auction, Gate, Judged, Row, Sheet};
+use bidgate::policy::Policy;
 use bidgate::proto::{EvaluateRequest, EvaluateResponse};
-use bidgate::server::Settings;
+use bidgate::server::{LivingPolicy, Settings};
 use bytes::{Bytes, BytesMut};
 use h2::client::{ResponseFuture, SendRequest};
 use http::Request;
@@ -28,7 +35,7 @@ fn large(correlation_id: u64) -> EvaluateRequest {
 #[tokio::test]
 async fn unary_replies_that_nobody_reads_are_bounded_and_counted() {
     let server = Running::start(settings());
-    let mut caller = Caller::connect(&server).await;
+    let mut caller = Caller::connect(&server, NO_ROOM).await;
     let calls: Vec<_> = (0..400)
         .map(|id| caller.call("Evaluate", &[large(id)]))
         .collect();
@@ -70,7 +77,7 @@ async fn streams_that_nobody_reads_share_the_budget_of_their_connection() {
         max_in_flight: 4096,
         ..settings()
     });
-    let mut caller = Caller::connect(&server).await;
+    let mut caller = Caller::connect(&server, NO_ROOM).await;
     let calls: Vec<_> = (0..400)
         .map(|id| caller.call("EvaluateStream", &[large(id)]))
         .collect();
@@ -89,18 +96,72 @@ async fn streams_that_nobody_reads_share_the_budget_of_their_connection() {
     assert_eq!(refused, 400 - 168);
 }
 
-/// A connection that makes no room for replies until it is told to.
+/// Takes a millisecond for each auction.
+#[derive(Debug)]
+struct Slow;
+
+impl Gate for Slow {
+    fn judge(&self, _: &Auction<'_>, _: &mut Sheet<'_>) -> Judged {
+        thread::sleep(Duration::from_millis(1));
+        Judged::Bids
+    }
+}
+
+const ROWS: &[Row] = &[Row::new("slow", |_: &mut Section| Box::new(Slow))];
+
+#[tokio::test]
+async fn calls_that_have_waited_for_longer_than_the_budget_are_refused_and_counted() {
+    let policy = "{timeout_ms: 20, gates: [{name: slow}]}";
+    let policy = Policy::from_yaml_with(policy, "t", ROWS).unwrap();
+    let server = Running::start(Settings {
+        workers: 1,
+        policy: Arc::new(LivingPolicy::new(policy)),
+        ..settings()
+    });
+    let mut caller = Caller::connect(&server, 1 << 20).await;
+    let call = EvaluateRequest {
+        bid_response: br#"{"seatbid":[{"bid":[{"impid":"1","price":2}]}]}"#.as_slice().into(),
+        ..request(1)
+    };
+    let calls: Vec<_> = (0..300)
+        .map(|_| caller.call("Evaluate", std::slice::from_ref(&call)))
+        .collect();
+    let (mut answered, mut refused) = (0, 0);
+    for call in calls {
+        match Caller::answer(call).await {
+            Ok(_) => answered += 1,
+            Err(status) => {
+                assert_eq!(status, "8");
+                refused += 1;
+            }
+        }
+    }
+    // The first turn, and what is judged within the budget; all of them take a third of a second.
+    assert!(answered >= 32 && refused > 100, "{answered} {refused}");
+    assert_eq!(server.metric("bidgate_shed_total"), refused);
+    assert_eq!(server.metric("bidgate_evaluation_seconds_count"), answered);
+    assert_eq!(server.metric("bidgate_in_flight"), 0);
+    // One that does not wait is answered.
+    Caller::answer(caller.call("Evaluate", &[call]))
+        .await
+        .unwrap();
+}
+
+/// A caller that makes no room for replies until it is told to.
+const NO_ROOM: u32 = 0;
+
+/// A connection with so much room for each reply.
 struct Caller {
     requests: SendRequest<Bytes>,
     read_on: Option<oneshot::Sender<()>>,
 }
 
 impl Caller {
-    async fn connect(server: &Running) -> Self {
+    async fn connect(server: &Running, window: u32) -> Self {
         let socket = TcpStream::connect(server.tcp()).await.unwrap();
         let mut builder = h2::client::Builder::new();
         builder
-            .initial_window_size(0)
+            .initial_window_size(window)
             .initial_max_send_streams(1000);
         let (requests, mut connection) = builder.handshake(socket).await.unwrap();
         let (read_on, told) = oneshot::channel::<()>();
