@@ -93,7 +93,7 @@ async fn calls(worker: Rc<Worker>, socket: Socket, mut drain: DrainWatch) -> Res
         if behind {
             refuse_late(&worker, &mut waiting, &unread);
         }
-        answer_turn(&worker, &mut waiting, &unread, behind);
+        answer_turn(&worker, &mut waiting, &unread);
         behind = !waiting.is_empty();
         if behind {
             yield_now().await;
@@ -101,29 +101,46 @@ async fn calls(worker: Rc<Worker>, socket: Socket, mut drain: DrainWatch) -> Res
     }
 }
 
-/// Answers a turn of the calls that wait. A panic costs the call in which it happens, and the turn goes on. On a worker that
-/// is behind, others may have waited as long, and a turn is short as well as small.
-fn answer_turn(
-    worker: &Rc<Worker>,
-    waiting: &mut VecDeque<Waiting>,
-    unread: &Rc<Unread>,
-    behind: bool,
-) {
-    let began = behind.then(Tick::now);
-    let is_over = || began.is_some_and(|began| began.ns_until(Tick::now()) > TURN_NS);
-    let mut left = TURN_CALLS;
+/// Answers a turn of the calls that wait. A panic costs the call in which it happens, and the turn goes on.
+fn answer_turn(worker: &Rc<Worker>, waiting: &mut VecDeque<Waiting>, unread: &Rc<Unread>) {
+    let mut turn = Turn::new(waiting.len());
     let mut answer = || {
-        while left > 0
-            && !(left < TURN_CALLS && is_over())
+        while turn.goes_on()
             && let Some(Waiting { arrived, call }) = waiting.pop_front()
         {
-            left -= 1;
             let (request, response) = call;
             service::answer(worker, arrived, request, response, unread);
         }
     };
     // All that calls share and a panic may leave half written is the memory of the judge, who takes another then.
     while catch_unwind(AssertUnwindSafe(&mut answer)).is_err() {}
+}
+
+/// What one connection may have answered before others have their turn.
+struct Turn {
+    calls: usize,
+    /// When it began, if there is enough to do for that to matter.
+    began: Option<Tick>,
+}
+
+impl Turn {
+    fn new(waiting: usize) -> Self {
+        Self {
+            calls: 0,
+            began: (waiting > LOOK_CALLS).then(Tick::now),
+        }
+    }
+
+    /// Whether another call is part of it.
+    fn goes_on(&mut self) -> bool {
+        let took = |began: Tick| began.ns_until(Tick::now());
+        let looks = self.calls > 0 && self.calls.is_multiple_of(LOOK_CALLS);
+        if self.calls == TURN_CALLS || looks && self.began.map_or(0, took) > TURN_NS {
+            return false;
+        }
+        self.calls += 1;
+        true
+    }
 }
 
 /// Refuses calls that have waited for longer than their evaluation may take. A worker that is behind would otherwise answer
@@ -204,9 +221,10 @@ const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Calls answered before other connections of the worker have their turn.
 const TURN_CALLS: usize = 32;
-/// The same in time, of one call at least, on a worker that is behind.
-const TURN_NS: u64 = 1_000_000;
-
+/// The same in time: what is in the sockets of others has waited for nobody knows how long.
+const TURN_NS: u64 = 250_000;
+/// Calls between two looks at the clock, whatever they cost.
+const LOOK_CALLS: usize = 4;
 /// Calls that wait in turn. Those beyond are held by HTTP/2, which counts the ones that are cancelled meanwhile.
 const MAX_WAITING: usize = 1024;
 
