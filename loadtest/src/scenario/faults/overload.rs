@@ -148,7 +148,7 @@ fn expensive_policy() -> String {
     for number in 0..EXPENSIVE_GATES {
         writeln!(
             policy,
-            "  - {{ name: slow{number}, expression: '!request.bcat.exists(a, request.bcat.exists(b, a == \"none\" && b == \"none\"))' }}"
+            "  - {{ name: slow{number}, expression: '!request.bcat.exists(a, request.bcat.exists(b, a == b && b == \"none\" || b == \"nine\" || b == \"no\" || b == \"not\"))' }}"
         )
         .unwrap_or_default();
     }
