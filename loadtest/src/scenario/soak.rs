@@ -38,7 +38,7 @@ pub(crate) struct SoakArgs {
     /// Call over the Unix socket
     #[arg(long)]
     unix: bool,
-    /// A quarter of a minute, on a machine that may have other things to do
+    /// Ten seconds, on a machine that may have other things to do
     #[arg(long, conflicts_with = "duration")]
     short: bool,
 }
@@ -252,7 +252,7 @@ fn memory_plot(json: &Soak) -> Plot {
 
 /// From the first second after warm-up. An allocator that settles takes a few; a leak of a byte a call takes more in an hour.
 const GROWTH_MIB_MAX: f64 = 8.0;
-const SHORT: Duration = Duration::from_secs(15);
+const SHORT: Duration = Duration::from_secs(10);
 /// P6: longer than this, and an exchange has moved on.
 const SLOW_NS: u64 = 15_000_000;
 const LOAD_SHARE: f64 = 0.5;
