@@ -24,6 +24,10 @@ pub(crate) enum Error {
     Generator,
     /// Nothing was answered, so there is no ratio.
     NothingAnswered(&'static str),
+    /// So many faults had effects that they should not have.
+    Faults(usize),
+    /// A long run that showed what it must not.
+    Soak(String),
     /// A signal came.
     Interrupted,
 }
@@ -57,6 +61,8 @@ impl fmt::Display for Error {
             Self::NotReady(name) => write!(f, "{name} did not start to serve in time"),
             Self::Generator => f.write_str("the generator's thread panicked"),
             Self::NothingAnswered(by) => write!(f, "{by} answered no call: nothing to compare"),
+            Self::Faults(count) => write!(f, "{count} of the faults did not pass: see above"),
+            Self::Soak(complaint) => write!(f, "the soak did not pass: {complaint}"),
             Self::Interrupted => f.write_str("interrupted"),
         }
     }
@@ -74,6 +80,8 @@ impl std::error::Error for Error {
             | Self::NotReady(_)
             | Self::Generator
             | Self::NothingAnswered(_)
+            | Self::Faults(_)
+            | Self::Soak(_)
             | Self::Interrupted => None,
         }
     }

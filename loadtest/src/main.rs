@@ -28,6 +28,7 @@ use clap::{Parser, Subcommand};
 use collector::CollectorArgs;
 use error::Error;
 use noop::NoopArgs;
+use scenario::faults::FaultsArgs;
 use scenario::overhead::OverheadArgs;
 use scenario::run::RunArgs;
 use scenario::saturate::SaturateArgs;
@@ -55,6 +56,8 @@ enum Command {
     Saturate(SaturateArgs),
     /// What telemetry adds to latency: to a collector that is healthy, dead or slow
     Telemetry(TelemetryArgs),
+    /// What callers see of overload, bad callers, signals and full disks
+    Faults(FaultsArgs),
     /// Any endpoint under any load
     Run(RunArgs),
     /// The stock server, for the scenario `overhead`
@@ -83,6 +86,7 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Start(args) => scenario::start::run(&args),
         Command::Saturate(args) => scenario::saturate::run(&args),
         Command::Telemetry(args) => scenario::telemetry::run(&args),
+        Command::Faults(args) => scenario::faults::run(&args),
         Command::Run(args) => scenario::run::run(&args),
         Command::NoopServer(args) => noop::run(args),
         Command::Collector(args) => collector::run(args),

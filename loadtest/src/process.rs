@@ -2,12 +2,15 @@
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader};
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
+use std::thread;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
 use nix::time::ClockId;
 use nix::unistd::Pid;
 
+use crate::clock;
 use crate::error::Error;
 
 /// A running server. It is killed, by its id, when dropped.
@@ -21,6 +24,31 @@ impl Process {
     pub(crate) fn spawn(name: &'static str, command: &mut Command) -> Result<Self, Error> {
         let child = command.spawn().map_err(Error::system("start a server"))?;
         Ok(Self { child, name })
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) -> Result<(), Error> {
+        kill(self.pid(), signal).map_err(Error::errno("send a signal"))
+    }
+
+    /// Waits until it has ended by itself; what it ended with.
+    pub(crate) fn ended(&mut self, patience: Duration) -> Result<ExitStatus, Error> {
+        let waiting = Error::system("wait for a server");
+        let since = clock::now();
+        while since.elapsed() < patience {
+            if let Some(status) = self.child.try_wait().map_err(&waiting)? {
+                return Ok(status);
+            }
+            thread::sleep(END_INTERVAL);
+        }
+        Err(waiting(io::ErrorKind::TimedOut.into()))
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(i32::MAX))
     }
 
     /// The first line that it writes to standard output.
@@ -43,8 +71,7 @@ impl Process {
     }
 
     pub(crate) fn cpu_clock(&self) -> Result<CpuClock, Error> {
-        let pid = i32::try_from(self.child.id()).unwrap_or(i32::MAX);
-        ClockId::pid_cpu_clock_id(Pid::from_raw(pid))
+        ClockId::pid_cpu_clock_id(self.pid())
             .map(CpuClock)
             .map_err(Error::errno("find a server's CPU clock"))
     }
@@ -100,6 +127,8 @@ fn busy(stat: &str) -> Option<Duration> {
         _ => None,
     }
 }
+
+const END_INTERVAL: Duration = Duration::from_millis(1);
 
 /// `USER_HZ` is 100 on every Linux that this runs on.
 const MILLIS_PER_TICK: u64 = 10;

@@ -109,13 +109,24 @@ impl Bidgate {
         cores: Option<&Cores>,
         flags: &[String],
     ) -> Result<Self, Error> {
+        Self::start_as(Command::new(binary), ANY_PORT, args, cores, flags)
+    }
+
+    /// The same at an address, and by a command of which the last argument is the binary.
+    pub(crate) fn start_as(
+        mut command: Command,
+        listen: SocketAddr,
+        args: &ServerArgs,
+        cores: Option<&Cores>,
+        flags: &[String],
+    ) -> Result<Self, Error> {
         let folder = tempfile::tempdir().map_err(Error::system("make a folder"))?;
         let socket = folder.path().join("bidgate.sock");
         let unix = Target::Unix(socket);
         let admin = free_port()?;
-        let mut command = Command::new(binary);
         command
-            .args(["serve", "--log-level", "warn", "--listen", "127.0.0.1:0"])
+            .args(["serve", "--log-level", "warn"])
+            .args(["--listen", &listen.to_string()])
             .args(["--listen", &unix.to_string()])
             .args(["--admin", &admin.to_string()])
             .args(["--workers", &args.threads.to_string()])
@@ -135,6 +146,10 @@ impl Bidgate {
         })
     }
 
+    pub(crate) const fn tcp(&self) -> &Target {
+        &self.tcp
+    }
+
     pub(crate) fn over_tcp(&self, method: Method) -> Result<Endpoint, Error> {
         self.process.endpoint(&self.tcp, method)
     }
@@ -144,8 +159,11 @@ impl Bidgate {
     }
 }
 
+/// The system chooses one.
+const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// The admin port cannot be asked for, so it is chosen here, among those that are free.
-fn free_port() -> Result<SocketAddr, Error> {
+pub(crate) fn free_port() -> Result<SocketAddr, Error> {
     TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
         .and_then(|listener| listener.local_addr())
         .map_err(Error::system("find a free port"))

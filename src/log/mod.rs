@@ -13,7 +13,7 @@ mod sites;
 use std::io::{self, IsTerminal as _};
 use std::panic::{self, PanicHookInfo};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::{Interest, Subscriber};
@@ -40,6 +40,7 @@ pub struct Logger {
     decisions: AtomicU32,
     sites: Sites,
     lines: Lines,
+    panics: AtomicU64,
 }
 
 /// What can be changed while the process runs.
@@ -61,6 +62,7 @@ impl Logger {
             decisions: AtomicU32::new(log.decisions),
             sites: Sites::new(log.lines_per_second),
             lines: Lines::new(),
+            panics: AtomicU64::new(0),
         }
     }
 
@@ -82,7 +84,8 @@ impl Logger {
             }
         };
         if started.is_ok() {
-            panic::set_hook(Box::new(tell_panic));
+            let logger = Arc::clone(self);
+            panic::set_hook(Box::new(move |panic| logger.note_panic(panic)));
         }
         Ok(flush)
     }
@@ -130,6 +133,17 @@ impl Logger {
     #[must_use]
     pub fn suppressed(&self) -> u64 {
         self.sites.suppressed() + self.lines.lost()
+    }
+
+    /// Panics since [`Self::start`], on any thread, whatever they ended.
+    #[must_use]
+    pub fn panics(&self) -> u64 {
+        self.panics.load(Ordering::Relaxed)
+    }
+
+    fn note_panic(&self, panic: &PanicHookInfo<'_>) {
+        self.panics.fetch_add(1, Ordering::Relaxed);
+        tell_panic(panic);
     }
 
     fn set_level(&self, level: LevelFilter) {

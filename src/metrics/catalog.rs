@@ -57,7 +57,8 @@ families! {
     EVALUATION_BUDGET = Gauge "bidgate_evaluation_budget_seconds" [], "What the policy allows one evaluation to take.";
     IN_FLIGHT = Gauge "bidgate_in_flight" [], "Calls and stream messages held now.";
     MAX_IN_FLIGHT = Gauge "bidgate_max_in_flight" [], "Calls and stream messages that may be held at a time.";
-    SHED = Counter "bidgate_shed_total" [], "Calls and stream messages refused because too many were in flight.";
+    SHED = Counter "bidgate_shed_total" [], "Calls and stream messages refused because too many were in flight, or they had waited too long.";
+    UNREAD = Counter "bidgate_unread_total" [], "Calls and streams refused because their connection left too many bytes of replies unread.";
     TOO_LARGE = Counter "bidgate_too_large_total" [], "Messages above max_message_bytes.";
     MALFORMED = Counter "bidgate_malformed_total" ["payload"], "Messages and payloads that could not be read.";
     INVALID_ARGUMENT = Counter "bidgate_invalid_argument_total" [], "Calls with agent_id or tool out of range.";
@@ -77,6 +78,7 @@ families! {
     TELEMETRY_BATCHES = Counter "bidgate_telemetry_batches_delivered_total" [], "Batches that the sink has taken.";
     TELEMETRY_RETRIES = Counter "bidgate_telemetry_retries_total" [], "Attempts to deliver a batch after one that failed.";
     TELEMETRY_ROTATION_FAILURES = Counter "bidgate_telemetry_rotation_failures_total" [], "Attempts to rotate the full file of sink file that failed; it takes no line until one succeeds.";
+    PANICS = Counter "bidgate_panics_total" [], "Panics; each ended the call, the connection or the thread in which it happened.";
     LOG_LINES_SUPPRESSED = Counter "bidgate_log_lines_suppressed_total" [], "Lines of the log not written: too many of one kind, or more than standard error took.";
     OTLP_EXPORTS = Counter "bidgate_otlp_exports_total" ["signal", "outcome"], "Attempts to have an OTLP receiver take a message.";
     OTLP_SPANS = Counter "bidgate_otlp_spans_total" ["outcome"], "Spans of sampled evaluations, by what became of them.";

@@ -20,6 +20,7 @@ pub(super) struct Cells {
     /// By method.
     rpc_seconds: [Histogram; RpcMethod::ALL.len()],
     pub(super) shed: Counter,
+    pub(super) unread: Counter,
     pub(super) too_large: Counter,
     pub(super) malformed_message: Counter,
     pub(super) malformed_bid_request: Counter,
@@ -40,6 +41,7 @@ impl Cells {
             evaluation_seconds: Histogram::default(),
             rpc_seconds: Default::default(),
             shed: Counter::default(),
+            unread: Counter::default(),
             too_large: Counter::default(),
             malformed_message: Counter::default(),
             malformed_bid_request: Counter::default(),

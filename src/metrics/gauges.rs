@@ -21,6 +21,8 @@ pub struct ServerGauges<'a> {
     pub telemetry: TelemetryGauges<'a>,
     /// Log lines left out because too many were like them.
     pub log_lines_suppressed: u64,
+    /// Panics on any thread.
+    pub panics: u64,
     /// What became of what was exported to an OTLP receiver.
     pub otlp: OtlpCounts,
     /// What became of the events of the audit log.

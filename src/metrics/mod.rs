@@ -165,9 +165,14 @@ impl Recorder {
         self.cells.rpc_seconds(method).record(duration_ns);
     }
 
-    /// Counts a call or stream message turned away because too many were in flight.
+    /// Counts a call or stream message turned away because too many were in flight, or it had waited too long.
     pub fn shed(&self) {
         self.cells.shed.increment();
+    }
+
+    /// Counts a call or stream turned away because its caller does not read its replies.
+    pub fn unread(&self) {
+        self.cells.unread.increment();
     }
 
     /// Counts a message above the size limit.
@@ -242,6 +247,7 @@ mod tests {
                 ..TelemetryGauges::default()
             },
             log_lines_suppressed: 6,
+            panics: 7,
             ..ServerGauges::default()
         };
         metrics.render(&gauges)
@@ -340,18 +346,22 @@ mod tests {
     fn refusals_have_counters_of_their_own() {
         let page = page(|recorder| {
             recorder.shed();
+            recorder.unread();
             recorder.too_large();
             recorder.malformed_message();
             recorder.invalid_argument();
         });
         for line in [
             "bidgate_shed_total 2",
+            "bidgate_unread_total 2",
             "bidgate_too_large_total 2",
             "bidgate_malformed_total{payload=\"message\"} 2",
             "bidgate_invalid_argument_total 2",
             "bidgate_in_flight 3",
             "bidgate_connections_open 2",
             "bidgate_connections_refused_total 1",
+            "bidgate_log_lines_suppressed_total 6",
+            "bidgate_panics_total 7",
         ] {
             assert!(
                 page.contains(&format!("{line}\n")),

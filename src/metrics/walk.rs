@@ -38,6 +38,7 @@ impl<'a> Walk<'a> {
         self.info(catalog::BUILD_INFO, env!("CARGO_PKG_VERSION"));
         self.policy(&server.policy);
         self.telemetry(&server.telemetry);
+        self.count(catalog::PANICS, server.panics);
         self.count(catalog::LOG_LINES_SUPPRESSED, server.log_lines_suppressed);
         self.otlp(server.otlp);
         self.audit(server.audit);
@@ -107,6 +108,8 @@ impl<'a> Walk<'a> {
     fn refusals(&mut self) {
         let shed = self.sum(|cells| &cells.shed);
         self.count(catalog::SHED, shed);
+        let unread = self.sum(|cells| &cells.unread);
+        self.count(catalog::UNREAD, unread);
         let too_large = self.sum(|cells| &cells.too_large);
         self.count(catalog::TOO_LARGE, too_large);
         let bid_requests = self.sum(|cells| &cells.malformed_bid_request);

@@ -1,6 +1,8 @@
 //! One connection: HTTP/2 with prior knowledge, from its preface to its last stream.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -17,8 +19,11 @@ use tracing::field;
 use super::acceptor::Accepted;
 use super::clock::Tick;
 use super::drain::DrainWatch;
+use super::refusal::Refusal;
+use super::reply::Responder;
 use super::service;
 use super::socket::{PREFACE, Socket};
+use super::unread::Unread;
 use super::worker::Worker;
 
 /// Serves a connection until its caller leaves, or it has drained.
@@ -68,43 +73,103 @@ async fn open(socket: &mut Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// Calls are taken and answered by turns. What a turn has sent is written when HTTP/2 is asked for the next, all in one.
+/// Calls are taken as they arrive, and answered by turns. What a turn has sent is written when HTTP/2 is asked for the next, all in one.
 async fn calls(worker: Rc<Worker>, socket: Socket, mut drain: DrainWatch) -> Result<(), h2::Error> {
     let mut http2 = http2().handshake(socket).await?;
-    let mut turn = Vec::with_capacity(TURN_CALLS);
-    let mut told = false;
+    let unread = Rc::default();
+    let mut waiting = VecDeque::with_capacity(TURN_CALLS);
+    let (mut told, mut behind) = (false, false);
     loop {
         let open = poll_fn(|cx| {
             if !told && drain.poll(cx) {
                 told = true;
                 http2.graceful_shutdown();
             }
-            poll_turn(&mut http2, &mut turn, cx)
+            poll_arrived(&mut http2, &mut waiting, cx)
         });
         if !open.await? {
             return Ok(());
         }
-        let (full, arrived) = (turn.len() == TURN_CALLS, Tick::now());
-        for (request, response) in turn.drain(..) {
-            service::answer(&worker, arrived, request, response);
+        if behind {
+            refuse_late(&worker, &mut waiting, &unread);
         }
-        if full {
+        answer_turn(&worker, &mut waiting, &unread);
+        behind = !waiting.is_empty();
+        if behind {
             yield_now().await;
         }
     }
 }
 
-/// Fills the turn with calls that have arrived, one at least. False at the end of the connection.
-fn poll_turn(
+/// Answers a turn of the calls that wait. A panic costs the call in which it happens, and the turn goes on.
+fn answer_turn(worker: &Rc<Worker>, waiting: &mut VecDeque<Waiting>, unread: &Rc<Unread>) {
+    let mut turn = Turn::new(waiting.len());
+    let mut answer = || {
+        while turn.goes_on()
+            && let Some(Waiting { arrived, call }) = waiting.pop_front()
+        {
+            let (request, response) = call;
+            service::answer(worker, arrived, request, response, unread);
+        }
+    };
+    // All that calls share and a panic may leave half written is the memory of the judge, who takes another then.
+    while catch_unwind(AssertUnwindSafe(&mut answer)).is_err() {}
+}
+
+/// What one connection may have answered before others have their turn.
+struct Turn {
+    calls: usize,
+    /// When it began, if there is enough to do for that to matter.
+    began: Option<Tick>,
+}
+
+impl Turn {
+    fn new(waiting: usize) -> Self {
+        Self {
+            calls: 0,
+            began: (waiting > LOOK_CALLS).then(Tick::now),
+        }
+    }
+
+    /// Whether another call is part of it.
+    fn goes_on(&mut self) -> bool {
+        let took = |began: Tick| began.ns_until(Tick::now());
+        let looks = self.calls > 0 && self.calls.is_multiple_of(LOOK_CALLS);
+        if self.calls == TURN_CALLS || looks && self.began.map_or(0, took) > TURN_NS {
+            return false;
+        }
+        self.calls += 1;
+        true
+    }
+}
+
+/// Refuses calls that have waited for longer than their evaluation may take. A worker that is behind would otherwise answer
+/// every call so late that its caller has given it up, and be behind for as long as the load lasts.
+#[cold]
+fn refuse_late(worker: &Worker, waiting: &mut VecDeque<Waiting>, unread: &Rc<Unread>) {
+    let (now, budget_ns) = (Tick::now(), worker.judge.borrow().budget_ns());
+    let late = |waiting: &mut Waiting| waiting.arrived.ns_until(now) > budget_ns;
+    while let Some(Waiting { call, .. }) = waiting.pop_front_if(late) {
+        let (_request, response) = call;
+        Responder::new(response, unread).status(worker.refuse(Refusal::Late));
+    }
+}
+
+/// Takes all calls that have arrived. False at the end of the connection.
+fn poll_arrived(
     http2: &mut Connection<Socket, Bytes>,
-    turn: &mut Vec<Call>,
+    waiting: &mut VecDeque<Waiting>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<bool, h2::Error>> {
-    while turn.len() < TURN_CALLS {
+    let mut now = None;
+    while waiting.len() < MAX_WAITING {
         match http2.poll_accept(cx) {
-            Poll::Ready(Some(call)) => turn.push(call?),
+            Poll::Ready(Some(call)) => waiting.push_back(Waiting {
+                arrived: *now.get_or_insert_with(Tick::now),
+                call: call?,
+            }),
             Poll::Ready(None) => return Poll::Ready(Ok(false)),
-            Poll::Pending if turn.is_empty() => return Poll::Pending,
+            Poll::Pending if waiting.is_empty() => return Poll::Pending,
             Poll::Pending => break,
         }
     }
@@ -113,6 +178,12 @@ fn poll_turn(
 
 /// A call whose head has arrived, and where its reply goes.
 type Call = (Request<RecvStream>, SendResponse<Bytes>);
+
+/// A call that waits for its turn.
+struct Waiting {
+    arrived: Tick,
+    call: Call,
+}
 
 fn http2() -> Builder {
     let mut http2 = Builder::new();
@@ -150,6 +221,16 @@ const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Calls answered before other connections of the worker have their turn.
 const TURN_CALLS: usize = 32;
+/// The same in time: what is in the sockets of others has waited for nobody knows how long.
+const TURN_NS: u64 = 250_000;
+/// Calls between two looks at the clock, whatever they cost.
+const LOOK_CALLS: usize = 4;
+/// Calls that wait in turn. Those beyond are held by HTTP/2, which counts the ones that are cancelled meanwhile.
+const MAX_WAITING: usize = 1024;
 
+const _: () = assert!(
+    TURN_CALLS < MAX_WAITING,
+    "a turn makes room, or nothing would be read"
+);
 const _: () = assert!(STREAM_WINDOW_BYTES < CONNECTION_WINDOW_BYTES);
 const _: () = assert!(MAX_FRAME_BYTES <= STREAM_WINDOW_BYTES);

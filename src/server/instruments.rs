@@ -50,6 +50,7 @@ impl Instruments {
             },
             telemetry: self.ledger.gauges(),
             log_lines_suppressed: self.settings.log.suppressed(),
+            panics: self.settings.log.panics(),
             otlp: self.exports.read(),
             audit: AuditGauges {
                 written: audit.written,

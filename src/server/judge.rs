@@ -1,6 +1,7 @@
 //! A worker's evaluator, and the memory that replies are written in.
 
 use std::io;
+use std::mem;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use super::living::LivingPolicy;
 use super::reader::PREFIX_BYTES;
 use super::settings::Settings;
 use crate::evaluate::{Call, Clock as _, Evaluator};
+use crate::limits::Limits;
 use crate::metrics::Recorder;
 use crate::telemetry::{Pen, TraceParent};
 use crate::wire::{EvaluationIds, WireError, encode_refusal};
@@ -18,6 +20,9 @@ use crate::wire::{EvaluationIds, WireError, encode_refusal};
 #[derive(Debug)]
 pub(super) struct Judge {
     evaluator: Evaluator,
+    /// True during an evaluation, and after one that a panic ended.
+    judging: bool,
+    limits: Limits,
     policy: Arc<LivingPolicy>,
     ids: EvaluationIds,
     /// There if somebody wants records of evaluations.
@@ -35,11 +40,18 @@ impl Judge {
                 settings.limits,
                 getrandom::u64().map_err(io::Error::other)?,
             ),
+            judging: false,
+            limits: settings.limits,
             policy: Arc::clone(&settings.policy),
             ids: EvaluationIds::new(getrandom::u64().map_err(io::Error::other)?),
             pen,
             replies: Vec::new(),
         })
+    }
+
+    /// What the policy gives an evaluation, of calls without an override.
+    pub(super) fn budget_ns(&self) -> u64 {
+        self.policy.load().timeout_ns()
     }
 
     /// Judges one call and returns the reply, ready to send.
@@ -68,6 +80,9 @@ impl Judge {
         trace_parent: Option<TraceParent>,
         recorder: &Recorder,
     ) {
+        if mem::replace(&mut self.judging, true) {
+            self.begin_again();
+        }
         let policy = self.policy.load();
         let evaluation = self.evaluator.evaluate(call, &policy, arrival);
         let id = self.ids.next_id();
@@ -76,6 +91,13 @@ impl Judge {
         if let Some(pen) = &mut self.pen {
             pen.offer(id, caller, &evaluation, trace_parent);
         }
+        self.judging = false;
+    }
+
+    /// Leaves behind what a panic may have left half written.
+    #[cold]
+    fn begin_again(&mut self) {
+        self.evaluator = Evaluator::seeded(self.limits, getrandom::u64().unwrap_or_default());
     }
 
     /// Adds the reply to a message that is not a call (spec: contract §3).

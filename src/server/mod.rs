@@ -9,9 +9,11 @@
 //! | --- | --- | --- |
 //! | connections | [`Settings::max_connections`] | closed at once, counted |
 //! | calls and stream messages held | [`Settings::max_in_flight`] | `RESOURCE_EXHAUSTED`, counted |
+//! | time that a call waits for its turn | [`connection`], the policy's `timeout_ms` | `RESOURCE_EXHAUSTED`, counted |
 //! | bytes of a message | [`Settings::max_message_bytes`] | `OUT_OF_RANGE`, counted |
 //! | streams, headers and unread bytes of a connection | [`connection`] | flow control of HTTP/2 |
 //! | replies that a stream's caller does not read | [`stream`] | the stream is not read either |
+//! | bytes of replies that a connection's caller does not read | [`unread`] | `RESOURCE_EXHAUSTED`, counted |
 //! | calls beside the admin pages | as above, and those of [`admin`] for connections | HTTP status |
 //! | time to open HTTP/2, to send a call, to drain | [`connection`], [`unary`], [`Settings::grace`] | cut |
 
@@ -38,6 +40,7 @@ mod service;
 mod stream;
 mod trace_header;
 mod unary;
+mod unread;
 
 mod admin;
 mod drain;
@@ -155,6 +158,8 @@ impl Server {
         tokio::select! {
             () = shutdown => {}
             ended = running.workers.join_next() => return Err(lost_worker(ended.as_ref())),
+            Some(ended) = running.acceptors.join_next() => return Err(lost_task(&ended)),
+            Some(ended) = running.control.join_next() => return Err(lost_task(&ended)),
         }
         running.settings.audit.note(Event::ShutdownBegun);
         tokio::select! {
@@ -296,7 +301,6 @@ struct Running {
     /// There if metrics or traces are exported.
     exporter: Option<Exporter>,
     /// Ends with the runtime: the admin pages are served, and the policy reloaded, to the last.
-    #[expect(dead_code, reason = "held for its drop")]
     control: JoinSet<()>,
 }
 
@@ -352,6 +356,13 @@ impl Running {
 
 fn lost_worker(ended: Option<&Result<Option<Ended>, JoinError>>) -> io::Error {
     io::Error::other(format!("a worker thread ended by itself: {ended:?}"))
+}
+
+/// A task of the control plane, which should have no end.
+fn lost_task(ended: &Result<(), JoinError>) -> io::Error {
+    io::Error::other(format!(
+        "a task of the control plane ended by itself: {ended:?}"
+    ))
 }
 
 /// What a worker gets on top of the grace period to cut its connections and end.

@@ -10,6 +10,10 @@ use crate::wire::WireError;
 pub(super) enum Refusal {
     /// Too much is in flight.
     Shed,
+    /// The call has waited too long for its turn.
+    Late,
+    /// The caller does not read its replies.
+    Unread,
     /// The message is larger than it may be.
     TooLarge { announced: u32, max: usize },
     /// The message is not an `EvaluateRequest`, or a field of it is out of range.
@@ -36,7 +40,8 @@ impl Refusal {
     /// Counts it.
     pub(super) fn count(self, recorder: &Recorder) {
         match self {
-            Self::Shed => recorder.shed(),
+            Self::Shed | Self::Late => recorder.shed(),
+            Self::Unread => recorder.unread(),
             Self::TooLarge { .. } => recorder.too_large(),
             Self::Argument(WireError::Malformed) => recorder.malformed_message(),
             Self::Argument(WireError::AgentId | WireError::Tool) => recorder.invalid_argument(),
@@ -55,6 +60,10 @@ impl Refusal {
     pub(super) fn status(self) -> Status {
         match self {
             Self::Shed => Status::resource_exhausted("too many calls in flight"),
+            Self::Late => Status::resource_exhausted("the call waited too long for its turn"),
+            Self::Unread => Status::resource_exhausted(
+                "too many bytes of replies to this connection are unread",
+            ),
             Self::TooLarge { announced, max } => Status::out_of_range(format!(
                 "message of {announced} bytes, at most {max} are accepted"
             )),

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::thread;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -13,19 +15,39 @@ use http_body::{Body, Frame};
 use tokio::task::spawn_local;
 use tonic::Status;
 
+use super::refusal::Refusal;
+use super::unread::Unread;
+
 /// Where the reply to one call goes. Without one, dropping it resets the stream.
 ///
 /// Sending fails only when the caller has gone, and then there is nobody to tell.
-pub(super) struct Responder(SendResponse<Bytes>);
+pub(super) struct Responder {
+    response: SendResponse<Bytes>,
+    /// Of the connection.
+    unread: Rc<Unread>,
+}
 
 impl Responder {
-    pub(super) fn new(response: SendResponse<Bytes>) -> Self {
-        Self(response)
+    pub(super) fn new(response: SendResponse<Bytes>, unread: &Rc<Unread>) -> Self {
+        Self {
+            response,
+            unread: Rc::clone(unread),
+        }
+    }
+
+    /// What waits for the caller.
+    pub(super) const fn unread(&self) -> &Rc<Unread> {
+        &self.unread
+    }
+
+    /// Whether there is room for a reply.
+    pub(super) fn admit(&self) -> Result<(), Refusal> {
+        self.unread.admit()
     }
 
     /// A reply that is no more than its head.
     pub(super) fn head(mut self, head: Response<()>) {
-        self.0.send_response(head, true).ok();
+        self.response.send_response(head, true).ok();
     }
 
     /// A call that ends without a message.
@@ -35,8 +57,8 @@ impl Responder {
 
     /// The one message of a call that ends well.
     pub(super) fn message(mut self, message: Bytes) {
-        if let Ok(mut stream) = self.0.send_response(grpc_head(), false)
-            && stream.send_data(message, false).is_ok()
+        if let Ok(mut stream) = self.response.send_response(grpc_head(), false)
+            && stream.send_data(self.unread.hold(message), false).is_ok()
         {
             stream.send_trailers(ok_trailers()).ok();
         }
@@ -59,8 +81,23 @@ impl Responder {
         let head = Response::from_parts(head, ());
         if body.is_end_stream() {
             self.head(head);
-        } else if let Ok(stream) = self.0.send_response(head, false) {
-            drop(spawn_local(async { send_body(body, stream).await.ok() }));
+        } else if let Ok(stream) = self.response.send_response(head, false) {
+            let replies = Replies {
+                stream,
+                unread: Rc::clone(&self.unread),
+            };
+            drop(spawn_local(async { send_body(body, replies).await.ok() }));
+        }
+    }
+}
+
+impl Drop for Responder {
+    /// A call in which there is a panic is told of it. Any other that is left without a reply is reset as cancelled.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.response
+                .send_response(panicked().into_http(), true)
+                .ok();
         }
     }
 }
@@ -71,15 +108,38 @@ impl fmt::Debug for Responder {
     }
 }
 
+/// The stream of a reply that has begun.
+struct Replies {
+    stream: SendStream<Bytes>,
+    unread: Rc<Unread>,
+}
+
+impl Drop for Replies {
+    fn drop(&mut self) {
+        if thread::panicking()
+            && let Ok(trailers) = trailers(&panicked())
+        {
+            self.stream.send_trailers(trailers).ok();
+        }
+    }
+}
+
+/// What a panic says stays out of it: it may quote a payload.
+fn panicked() -> Status {
+    Status::internal("the evaluation broke off")
+}
+
 /// Sends a body. It is asked for more only while its caller has room.
-async fn send_body<B>(mut body: B, mut stream: SendStream<Bytes>) -> Result<(), h2::Error>
+async fn send_body<B>(mut body: B, mut replies: Replies) -> Result<(), h2::Error>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    while let Some(frame) = poll_fn(|cx| poll_next(&mut body, &mut stream, cx)).await? {
+    let Replies { stream, unread } = &mut replies;
+    while let Some(frame) = poll_fn(|cx| poll_next(&mut body, stream, cx)).await? {
         match frame.into_data() {
             Ok(data) => {
-                room(&mut stream).await?;
+                let data = unread.hold(data);
+                room(stream).await?;
                 stream.send_data(data, false)?;
             }
             Err(frame) => return stream.send_trailers(frame.into_trailers().unwrap_or_default()),

@@ -308,7 +308,7 @@ fn error(code: Code, status: StatusCode, message: &str) -> Page {
 
 const fn http_status(refusal: Refusal) -> StatusCode {
     match refusal {
-        Refusal::Shed => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::Shed | Refusal::Late | Refusal::Unread => StatusCode::TOO_MANY_REQUESTS,
         Refusal::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::Compressed => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Refusal::Slow => StatusCode::REQUEST_TIMEOUT,

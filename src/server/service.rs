@@ -15,6 +15,7 @@ use super::received::Received;
 use super::refusal::Refusal;
 use super::reply::Responder;
 use super::unary::Head;
+use super::unread::Unread;
 use super::worker::Worker;
 use super::{routes, stream, unary};
 
@@ -24,9 +25,10 @@ pub(super) fn answer(
     arrived: Tick,
     request: Request<RecvStream>,
     response: SendResponse<Bytes>,
+    unread: &Rc<Unread>,
 ) {
     let request = request.map(Received);
-    let responder = Responder::new(response);
+    let responder = Responder::new(response, unread);
     if !is_grpc(&request) {
         return responder.head(not_grpc());
     }

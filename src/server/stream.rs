@@ -22,6 +22,7 @@ use super::received::Received;
 use super::refusal::Refusal;
 use super::reply::{Responder, trailers};
 use super::unary::RECEIVE_TIMEOUT;
+use super::unread::Unread;
 use super::worker::Worker;
 use crate::evaluate::Call;
 use crate::metrics::RpcMethod;
@@ -34,6 +35,7 @@ pub(super) fn answer(
     body: Received,
     responder: Responder,
 ) {
+    let unread = Rc::clone(responder.unread());
     responder.replies(StreamReplies {
         trace_parent,
         reader: MessageReader::new(body, worker.max_message_bytes),
@@ -43,6 +45,7 @@ pub(super) fn answer(
         status: None,
         yielding: false,
         worker: Rc::clone(worker),
+        unread,
     });
 }
 
@@ -53,6 +56,7 @@ struct StreamReplies {
     /// Where in a trace the stream stands, and all its messages with it.
     trace_parent: Option<TraceParent>,
     reader: MessageReader<Received>,
+    unread: Rc<Unread>,
     drain: DrainWatch,
     /// There while part of a message is held.
     partial: Option<Partial>,
@@ -129,6 +133,7 @@ impl StreamReplies {
 
     /// Judges one message in the slot that its first part holds, or in one of its own.
     fn judge(&mut self, judge: &mut Judge, message: &Bytes) -> Result<(), Refusal> {
+        self.unread.admit()?;
         let _slot = match self.partial.take() {
             Some(partial) => partial.slot,
             None => Slot::take(&self.worker)?,

@@ -84,7 +84,11 @@ impl UnaryCall {
     }
 
     fn answer(self, received: Result<(Bytes, Arrival), Refusal>, responder: Responder) {
-        match received.and_then(|(message, arrival)| self.judge(&message, &arrival)) {
+        let judged = received.and_then(|(message, arrival)| {
+            responder.admit()?;
+            self.judge(&message, &arrival)
+        });
+        match judged {
             Ok(reply) => {
                 responder.message(reply);
                 let duration_ns = self.head.arrived.ns_until(Tick::now());

@@ -46,6 +46,8 @@ mod sign;
 mod sink;
 
 mod ledger;
+#[cfg(test)]
+mod outage;
 mod thread;
 
 mod decision_log;

@@ -13,6 +13,7 @@ mod raw;
 mod running;
 
 mod calls;
+mod clock;
 mod connections;
 mod decisions;
 mod filtered;
@@ -21,8 +22,10 @@ mod logs;
 mod memory;
 mod metrics;
 mod otlp;
+mod overload;
 mod overview;
 mod pages;
+mod panics;
 mod reload;
 mod rest;
 mod shutdown;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use h2::client::{Builder, ResponseFuture, SendRequest};
-use h2::{RecvStream, SendStream};
+use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
@@ -14,13 +14,13 @@ use crate::target::Target;
 
 /// A connection that calls one method. Its frames are written and read by a task of this thread.
 #[derive(Clone, Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     requests: SendRequest<Bytes>,
     head: Request<()>,
 }
 
 impl Connection {
-    pub(super) async fn open(target: &Target, path: &'static str) -> Result<Self, Error> {
+    pub(crate) async fn open(target: &Target, path: &'static str) -> Result<Self, Error> {
         let connected = Error::system("connect to the server");
         let requests = match target {
             Target::Tcp(address) => {
@@ -39,12 +39,18 @@ impl Connection {
     }
 
     /// Opens a call. It is written when the connection's task runs next.
-    pub(super) fn begin(&mut self) -> Result<(ResponseFuture, SendStream<Bytes>), Broken> {
+    pub(crate) fn begin(&mut self) -> Result<(ResponseFuture, SendStream<Bytes>), Broken> {
         Ok(self.requests.send_request(self.head.clone(), false)?)
     }
 
+    /// Makes a call of one message and waits for its end. What is not sent is not touched.
+    pub(crate) async fn call(&mut self, message: Bytes) -> Result<Answer, Broken> {
+        let unsent = |_broken| Broken { untouched: true };
+        read(self.send(message).map_err(unsent)?).await
+    }
+
     /// Sends a call of one message.
-    pub(super) fn send(&mut self, message: Bytes) -> Result<ResponseFuture, Broken> {
+    pub(crate) fn send(&mut self, message: Bytes) -> Result<ResponseFuture, Broken> {
         let (response, mut body) = self.begin()?;
         body.send_data(message, true)?;
         Ok(response)
@@ -53,11 +59,19 @@ impl Connection {
 
 /// The connection or the stream is gone. Why is for the server's log.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Broken;
+pub(crate) struct Broken {
+    /// Whether the server says that it has not looked at the call.
+    pub(crate) untouched: bool,
+}
 
 impl From<h2::Error> for Broken {
-    fn from(_error: h2::Error) -> Self {
-        Self
+    /// RFC 9113 section 8.7: a stream above the last one of GOAWAY, or refused by a reset, was not processed.
+    fn from(error: h2::Error) -> Self {
+        let reason = error.reason();
+        let left_out = error.is_go_away() && reason == Some(Reason::NO_ERROR);
+        Self {
+            untouched: left_out || reason == Some(Reason::REFUSED_STREAM),
+        }
     }
 }
 
@@ -69,6 +83,9 @@ where
         .enable_push(false)
         .initial_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
+        // Replies to calls that were given up are no mistakes of the server.
+        .max_concurrent_reset_streams(CANCELLED_CALLS)
+        .max_local_error_reset_streams(None)
         .handshake(stream)
         .await
         .map_err(|error| Error::Http2(Box::new(error)))?;
@@ -96,7 +113,7 @@ fn head(path: &'static str) -> Request<()> {
 }
 
 /// Waits for the end of a call of one message.
-pub(super) async fn answer(response: ResponseFuture) -> Answer {
+pub(crate) async fn answer(response: ResponseFuture) -> Answer {
     read(response).await.unwrap_or(Answer::Broken)
 }
 
@@ -140,5 +157,7 @@ pub(super) fn grpc_status(headers: &HeaderMap) -> Option<i64> {
 }
 
 const OK: i64 = 0;
+/// Cancelled calls that are remembered for a second.
+const CANCELLED_CALLS: usize = 64 * 1024;
 /// Replies never wait for room.
 const WINDOW_BYTES: u32 = 16 * 1024 * 1024;

@@ -1,6 +1,6 @@
 //! The generator: a thread of its own that sends calls and times their replies.
 
-mod connection;
+pub(crate) mod connection;
 mod pacing;
 pub(crate) mod reply;
 mod session;
@@ -60,7 +60,7 @@ pub(crate) enum Method {
 }
 
 impl Method {
-    const fn path(self) -> &'static str {
+    pub(crate) const fn path(self) -> &'static str {
         match self {
             Self::Noop | Self::Evaluate => "http://bidgate/bidgate.v1.BidGateService/Evaluate",
             Self::EvaluateStream => "http://bidgate/bidgate.v1.BidGateService/EvaluateStream",

@@ -1,5 +1,6 @@
 //! What can be measured, one file each.
 
+pub(crate) mod faults;
 pub(crate) mod overhead;
 pub(crate) mod run;
 pub(crate) mod saturate;
@@ -140,7 +141,7 @@ impl Conditions {
 
 const COLUMNS: &str = "server, generator: CPU time per reply; others: cores that other processes used, which latencies suffer from; \
     lag: the generator's own lateness; wrong: replies with another verdict than expected";
-const BUILD: &str = if cfg!(debug_assertions) {
+pub(crate) const BUILD: &str = if cfg!(debug_assertions) {
     "debug"
 } else {
     "release"
