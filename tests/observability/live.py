@@ -34,7 +34,14 @@ RAISED = {
     "BidgatePoliciesDiffer",
     "BidgateTelemetryLoss",
 }
-QUIET = {"BidgateDown", "BidgateAbsent", "BidgateRestarting", "BidgateFilesNearMax", "BidgateFilesFailing"}
+QUIET = {
+    "BidgateCertificateEnds",
+    "BidgateDown",
+    "BidgateAbsent",
+    "BidgateRestarting",
+    "BidgateFilesNearMax",
+    "BidgateFilesFailing",
+}
 # Queries that may be 0 all the time; the others must show that something happens.
 STILL = {
     "Alerts (A)",  # none fires within its wait

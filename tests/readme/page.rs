@@ -106,6 +106,7 @@ pub(crate) const PAGES: [&str; 13] = [
     "docs/calls.md",
     "docs/policy.md",
     "docs/operation.md",
+    "docs/security.md",
     "docs/metrics.md",
     "docs/logs.md",
     "docs/page.md",

@@ -8,10 +8,12 @@
     reason = "an integration test is all test"
 )]
 
+mod certificates;
 mod process;
 mod raw;
 mod running;
 
+mod admission;
 mod calls;
 mod connections;
 mod decisions;
@@ -26,3 +28,4 @@ mod pages;
 mod reload;
 mod rest;
 mod shutdown;
+mod tls;
