@@ -85,8 +85,8 @@ impl Accepting {
             }
             Self::Unix(listener, _) => {
                 let (stream, _) = listener.accept().await?;
-                let caller = Caller::User(stream.peer_cred()?.uid());
-                Ok((Stream::Unix(stream.into_std()?), caller))
+                let user = stream.peer_cred().ok().map(|user| user.uid());
+                Ok((Stream::Unix(stream.into_std()?), Caller::User(user)))
             }
         }
     }
@@ -97,8 +97,8 @@ impl Accepting {
 enum Caller {
     /// Over TCP, somebody.
     Unknown,
-    /// Over a Unix socket, a process of this user: the one that it ran as when it connected.
-    User(u32),
+    /// Over a Unix socket, a process of this user: the one that it ran as when it connected, if the kernel says so.
+    User(Option<u32>),
 }
 
 /// Gives connections to workers.
@@ -111,18 +111,18 @@ struct Desk {
 }
 
 impl Desk {
-    /// A connection of another user is closed by dropping it.
+    /// A connection of a user who may not come in is closed by dropping it.
     fn admits(&self, caller: Caller) -> bool {
-        match caller {
-            Caller::User(uid)
-                if !self.allowed_uids.is_empty() && !self.allowed_uids.contains(&uid) =>
-            {
-                tracing::warn!(uid, "connection of a user who is not in unix_allowed_uids");
-                self.connections.turn_away();
-                false
-            }
-            Caller::User(_) | Caller::Unknown => true,
+        let Caller::User(uid) = caller else {
+            return true;
+        };
+        let listed = uid.is_some_and(|uid| self.allowed_uids.contains(&uid));
+        let admitted = listed || self.allowed_uids.is_empty();
+        if !admitted {
+            tracing::warn!(uid, "connection of a user who is not in unix_allowed_uids");
+            self.connections.turn_away();
         }
+        admitted
     }
 
     /// A connection for which there is no room is closed by dropping it.

@@ -5,7 +5,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use bidgate::config::Listen;
-use bidgate::server::Settings;
+use bidgate::server::{Drained, Settings};
+use rustls::HandshakeKind;
 use rustls::version::{TLS12, TLS13};
 use serde_json::Value;
 
@@ -43,7 +44,10 @@ async fn calls_are_answered_over_tls_1_2_and_1_3() {
     for version in [&TLS12, &TLS13] {
         let caller = Caller::new(&authority, None, &[version]);
         let stream = caller.handshake(server.tcp()).await.unwrap();
+        drop(stream);
+        let stream = caller.handshake(server.tcp()).await.unwrap();
         let (_, session) = stream.get_ref();
+        assert_eq!(session.handshake_kind(), Some(HandshakeKind::Full));
         assert_eq!(session.alpn_protocol(), Some(&b"h2"[..]));
         assert_eq!(session.protocol_version(), Some(version.version));
         let mut client = caller.connect(server.tcp()).await.unwrap();
@@ -56,7 +60,7 @@ async fn calls_are_answered_over_tls_1_2_and_1_3() {
         large.bid_response = format!("{{\"id\":\"{}\"}}", "x".repeat(900_000)).into();
         client.evaluate(large).await.unwrap();
     }
-    assert_eq!(server.metric(COMPLETED), 4);
+    assert_eq!(server.metric(COMPLETED), 6);
     assert_eq!((server.metric(FAILED), server.metric(UNFINISHED)), (0, 0));
     assert_eq!(server.metric(NOT_AFTER), IN_2100);
     assert_eq!(
@@ -64,6 +68,20 @@ async fn calls_are_answered_over_tls_1_2_and_1_3() {
         "2100-01-01T00:00:00Z"
     );
     assert_eq!(info(&server)["callers_need_certificates"], false);
+}
+
+#[tokio::test]
+async fn connections_over_tls_drain() {
+    let authority = Authority::new("one");
+    let server = Running::start(Settings {
+        credentials: Mounted::new(&authority.issue(), None).credentials(false),
+        grace: PATIENCE,
+        ..settings()
+    });
+    let caller = Caller::trusting(&authority);
+    let mut client = caller.connect(server.tcp()).await.unwrap();
+    client.evaluate(request(1)).await.unwrap();
+    assert_eq!(server.ended().await, Drained::Completely);
 }
 
 #[tokio::test]
