@@ -36,7 +36,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("telemetry", &["limits", "callers", "verdict", "policy", "evaluate", "wire", "background", "rotation", "audit", "metrics", "config", "log", "tls"]),
     ("otlp",     &["document", "verdict", "wire", "background", "metrics", "tls", "telemetry"]),
     // The edges. The command line starts the server, and reads files instead of messages.
-    ("server",   &["limits", "document", "verdict", "policy", "evaluate", "wire", "background", "audit", "metrics", "config", "log", "proto", "reply_json", "telemetry", "otlp"]),
+    ("server",   &["limits", "document", "verdict", "policy", "evaluate", "wire", "background", "audit", "metrics", "config", "log", "proto", "reply_json", "tls", "telemetry", "otlp"]),
     ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "audit", "proto", "reply_json", "otlp", "server"]),
 ];
 

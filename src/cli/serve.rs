@@ -16,7 +16,7 @@ use crate::audit::{Audit, Digest, End, Event, FileDigest, PolicyDigest, Serves};
 use crate::config::{self, Config, ConfigSource, Files, Loaded, ServeArgs};
 use crate::otlp;
 use crate::policy::Policy;
-use crate::server::{Drained, LivingPolicy, PolicySource, Server, Settings};
+use crate::server::{Credentials, Drained, LivingPolicy, PolicySource, Server, Settings};
 use crate::server::{forbid_core_dumps, signals, take_small_pages};
 
 /// Runs the sidecar until it is told to stop.
@@ -35,6 +35,7 @@ pub fn run(args: &ServeArgs) -> Result<Outcome, CliError> {
     let otlp = otlp::Settings::from_environment(std::env::vars_os()).map_err(CliError::Config)?;
     let beginning = beginning(&config, &files);
     let audit_log = config.audit.clone();
+    let credentials = Credentials::load(&config, std::env::vars_os()).map_err(CliError::Config)?;
     let source = PolicySource {
         config: source,
         files,
@@ -43,6 +44,7 @@ pub fn run(args: &ServeArgs) -> Result<Outcome, CliError> {
     let mut settings = Settings {
         otlp,
         source: Some(source),
+        credentials,
         ..Settings::from(config)
     };
     let _flush = settings.log.start().map_err(CliError::Start)?;

@@ -4,6 +4,7 @@
 
 mod audit;
 mod files;
+mod reach;
 mod settings;
 mod source;
 pub mod telemetry;
@@ -19,8 +20,9 @@ use tracing::level_filters::LevelFilter;
 
 pub use audit::Audit;
 pub use files::Files;
+pub use reach::TlsFiles;
 pub use settings::ServeArgs;
-pub(crate) use settings::is_root_key;
+pub(crate) use settings::{ADMIN_TOKEN_VARIABLE, is_root_key};
 pub use source::{ConfigSource, Loaded};
 pub use telemetry::Telemetry;
 
@@ -37,8 +39,16 @@ pub struct Config {
     pub listen: Vec<Listen>,
     /// Mode of Unix sockets, at most `0o777`.
     pub unix_mode: u32,
+    /// Users whose processes may connect to Unix sockets; empty is whoever the mode lets in.
+    pub unix_allowed_uids: Vec<u32>,
+    /// The files of TLS, if it is spoken on TCP.
+    pub tls: Option<TlsFiles>,
     /// Where the admin HTTP is served.
     pub admin: SocketAddr,
+    /// Names by which the admin HTTP may be asked, beside loopback's and addresses; in lower case.
+    pub admin_hosts: Vec<String>,
+    /// The file of the token that writes on the admin HTTP need, if it is in a file.
+    pub admin_token_file: Option<PathBuf>,
     /// Whether calls are also answered as JSON, where the admin HTTP is.
     pub rest: bool,
     /// Bytes of the largest gRPC message taken, 1024 to [`MESSAGE_BYTES_MAX`].
@@ -158,9 +168,14 @@ impl Config {
     }
 
     fn read(section: &mut Section) -> Self {
-        let listen = listen(section);
+        let placed = listen(section);
         let unix_mode = unix_mode(section);
-        let admin = admin(section, &listen);
+        let unix_allowed_uids = reach::unix_allowed_uids(section);
+        let tls = section.section("tls", TlsFiles::read);
+        let admin = admin(section, &placed);
+        let admin_hosts = reach::admin_hosts(section);
+        let admin_token_file = reach::admin_token_file(section);
+        reach::refuse_plaintext(section, &placed, admin, tls.as_ref());
         let rest = section.flag("rest", false);
         let max_message_bytes = size(
             section,
@@ -182,9 +197,13 @@ impl Config {
         let audit = section.section("audit", Audit::read);
         let effective = section.effective();
         Self {
-            listen,
+            listen: placed.into_iter().map(|(_, address)| address).collect(),
             unix_mode,
+            unix_allowed_uids,
+            tls,
             admin,
+            admin_hosts,
+            admin_token_file,
             rest,
             max_message_bytes,
             max_in_flight,
@@ -234,15 +253,16 @@ fn include_policy_file(document: &mut Document, folder: &Path, files: &mut FileR
     document.remove("policy_file");
 }
 
-fn listen(section: &mut Section) -> Vec<Listen> {
+/// The addresses, each with its position in the list.
+fn listen(section: &mut Section) -> Vec<(usize, Listen)> {
     let texts = section.strings_or("listen", &["127.0.0.1:50051"]);
     let mut addresses = Vec::new();
     for (index, text) in texts.iter().enumerate() {
         match parse_listen(text) {
-            Ok(address) if addresses.contains(&address) && !is_any_port(&address) => {
+            Ok(address) if holds(&addresses, &address) && !is_any_port(&address) => {
                 section.reject(&format!("listen[{index}]"), "is there twice; remove one");
             }
-            Ok(address) => addresses.push(address),
+            Ok(address) => addresses.push((index, address)),
             Err(message) => section.reject(&format!("listen[{index}]"), message),
         }
     }
@@ -253,6 +273,10 @@ fn listen(section: &mut Section) -> Vec<Listen> {
         );
     }
     addresses
+}
+
+fn holds(addresses: &[(usize, Listen)], address: &Listen) -> bool {
+    addresses.iter().any(|(_, held)| held == address)
 }
 
 /// Says what is wrong with a text that is no address.
@@ -306,13 +330,13 @@ fn unix_mode(section: &mut Section) -> u32 {
     }
 }
 
-fn admin(section: &mut Section, listen: &[Listen]) -> SocketAddr {
+fn admin(section: &mut Section, listen: &[(usize, Listen)]) -> SocketAddr {
     let text = section.string("admin", "127.0.0.1:8080");
     let Some(admin) = parse_tcp(&text) else {
         section.reject("admin", "must be \"ip:port\" or \"localhost:port\"");
         return SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
     };
-    if admin.port() != 0 && listen.contains(&Listen::Tcp(admin)) {
+    if admin.port() != 0 && holds(listen, &Listen::Tcp(admin)) {
         section.reject("admin", "is also in listen; give one of them another port");
     }
     admin

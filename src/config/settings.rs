@@ -34,7 +34,16 @@ enum Kind {
 const SETTINGS: &[Setting] = &[
     list("listen", "ADDRESS", "Where gRPC is served: ip:port or unix:///path; repeat or separate by commas [default: 127.0.0.1:50051]"),
     text("unix_mode", "MODE", "Mode of Unix sockets, octal, up to 0777 [default: 0660]"),
+    single("unix_allowed_uids", "UIDS", "Users who may connect to Unix sockets, such as '[1000, 1001]' [default: all]"),
+    text("tls.cert_file", "FILE", "PEM certificate of gRPC on TCP, with those that lead to its root; TLS is spoken if it is there [default: none]"),
+    text("tls.key_file", "FILE", "PEM private key of that certificate [default: none]"),
+    text("tls.client_ca_file", "FILE", "PEM certificates that vouch for callers; if it is there, callers must have one [default: none]"),
+    single("tls.admin", "BOOL", "Serve the admin address over TLS too [default: false]"),
     text("admin", "ADDRESS", "Where health, metrics and policy are served over HTTP: ip:port [default: 127.0.0.1:8080]"),
+    list("admin_hosts", "NAME", "Names by which the admin address may be asked, beside localhost and IP addresses [default: none]"),
+    text("admin_token_file", "FILE", "File of the token that requests to the admin address other than GET and HEAD need, in place of BIDGATE_ADMIN_TOKEN [default: none]"),
+    single("plaintext_beyond_loopback.listen", "BOOL", "Let bids cross the network in plaintext, where listen is open to other machines [default: false]"),
+    single("plaintext_beyond_loopback.admin", "BOOL", "Let metrics and policy do so, where admin is [default: false]"),
     single("rest", "BOOL", "Serve POST /v1/evaluate on the admin address, for callers without gRPC [default: false]"),
     single("max_message_bytes", "BYTES", "Largest gRPC message taken, 1024 to 1073741824 bytes [default: 1048576]"),
     single("max_in_flight", "CALLS", "Evaluations at the same time, 1 to 1000000; more are shed [default: 1024]"),
@@ -136,10 +145,17 @@ impl Setting {
 
 const PREFIX: &str = "BIDGATE_";
 const CONFIG_VARIABLE: &str = "BIDGATE_CONFIG";
-/// The keys of telemetry. They are no part of the configuration, so that nothing that prints it can print them.
-const KEY_VARIABLES: [&str; 2] = ["BIDGATE_TELEMETRY_API_KEY", "BIDGATE_TELEMETRY_SECRET_KEY"];
+/// Variables that hold secrets. They are no part of the configuration, so that nothing that prints it can print them.
+const KEY_VARIABLES: [&str; 3] = [
+    "BIDGATE_TELEMETRY_API_KEY",
+    "BIDGATE_TELEMETRY_SECRET_KEY",
+    ADMIN_TOKEN_VARIABLE,
+];
 
-/// True for the variables that hold keys.
+/// The token that writes on the admin HTTP need.
+pub(crate) const ADMIN_TOKEN_VARIABLE: &str = "BIDGATE_ADMIN_TOKEN";
+
+/// True for the variables that hold secrets.
 pub(super) fn is_key_variable(name: &OsStr) -> bool {
     KEY_VARIABLES.iter().any(|variable| name == *variable)
 }

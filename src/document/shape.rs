@@ -28,6 +28,7 @@ pub(super) enum Shape {
     Choice(Vec<String>),
     Text,
     Texts,
+    Integers(RangeInclusive<u64>),
     Rates,
     Mapping(Keys),
     /// Mappings, each of one of these kinds.
@@ -137,11 +138,7 @@ impl Shape {
     fn schema(&self, pattern: Option<&'static str>, may_be_null: bool) -> Effective {
         match self {
             Self::Flag => mapping(vec![("type", text("boolean"))]),
-            Self::Integer(range) => mapping(vec![
-                ("type", text("integer")),
-                ("minimum", Effective::Integer((*range.start()).into())),
-                ("maximum", Effective::Integer((*range.end()).into())),
-            ]),
+            Self::Integer(range) => integer(range),
             Self::Positive => positive(),
             Self::NonNegative => mapping(vec![
                 ("type", text("number")),
@@ -156,6 +153,9 @@ impl Shape {
             },
             Self::Text => spelled(pattern),
             Self::Texts => mapping(vec![("type", text("array")), ("items", spelled(pattern))]),
+            Self::Integers(range) => {
+                mapping(vec![("type", text("array")), ("items", integer(range))])
+            }
             Self::Rates => mapping(vec![
                 ("type", mapping_type(may_be_null)),
                 ("propertyNames", spelled(pattern)),
@@ -200,6 +200,14 @@ fn mapping_type(may_be_null: bool) -> Effective {
     } else {
         text("object")
     }
+}
+
+fn integer(range: &RangeInclusive<u64>) -> Effective {
+    mapping(vec![
+        ("type", text("integer")),
+        ("minimum", Effective::Integer((*range.start()).into())),
+        ("maximum", Effective::Integer((*range.end()).into())),
+    ])
 }
 
 fn positive() -> Effective {

@@ -64,6 +64,11 @@ families! {
     INVALID_ARGUMENT = Counter "bidgate_invalid_argument_total" [], "Calls with agent_id or tool out of range.";
     CONNECTIONS_OPEN = Gauge "bidgate_connections_open" [], "Connections open now.";
     CONNECTIONS_REFUSED = Counter "bidgate_connections_refused_total" [], "Connections closed at once for want of room.";
+    UNIX_TURNED_AWAY = Counter "bidgate_unix_connections_turned_away_total" [], "Connections to Unix sockets closed at once because their user is not in unix_allowed_uids.";
+    TLS_HANDSHAKES = Counter "bidgate_tls_handshakes_total" ["outcome"], "TLS handshakes that have ended, by outcome.";
+    TLS_NOT_AFTER = Gauge "bidgate_tls_certificate_not_after_seconds" [], "When the certificate ends, Unix time.";
+    TLS_RELOADS = Counter "bidgate_tls_reloads_total" ["outcome"], "Attempts to replace the certificate, by outcome.";
+    ADMIN_TURNED_AWAY = Counter "bidgate_admin_requests_turned_away_total" ["reason"], "Requests to the admin address that were refused for their host or their sender.";
     BUILD_INFO = Gauge "bidgate_build_info" ["version"], "Always 1; the label names the version.";
     POLICY_INFO = Gauge "bidgate_policy_info" ["version"], "Always 1; the label is the digest of the policy that judges.";
     POLICY_AGE = Gauge "bidgate_policy_age_seconds" [], "Time since the policy that judges was loaded.";

@@ -15,6 +15,12 @@ pub struct ServerGauges<'a> {
     pub connections_open: usize,
     /// Connections closed at once for want of room.
     pub connections_refused: u64,
+    /// Connections to Unix sockets closed at once because of their user.
+    pub unix_connections_turned_away: u64,
+    /// Requests to the admin address that were not answered, by reason.
+    pub admin_turned_away: [(&'a str, u64); 4],
+    /// Of TLS, if it is spoken.
+    pub tls: Option<TlsGauges>,
     /// The policy that judges now.
     pub policy: PolicyGauges<'a>,
     /// What became of the records of evaluations.
@@ -27,6 +33,19 @@ pub struct ServerGauges<'a> {
     pub otlp: OtlpCounts,
     /// What became of the events of the audit log.
     pub audit: AuditGauges,
+}
+
+/// What the server knows of TLS.
+#[derive(Clone, Copy, Debug)]
+pub struct TlsGauges {
+    /// When the certificate ends, if that could be read.
+    pub not_after_unix_s: Option<i64>,
+    /// Certificates that took the place of another.
+    pub reloads: u64,
+    /// Attempts to replace it that failed.
+    pub refusals: u64,
+    /// Handshakes by outcome.
+    pub handshakes: [(&'static str, u64); 3],
 }
 
 /// What the server knows of its policy.

@@ -24,7 +24,7 @@ use std::sync::Arc;
 pub use catalog::{CATALOG, Family, Kind};
 pub use gauges::{
     AuditGauges, DroppedEvents, ExportedMessages, OtlpCounts, PolicyGauges, ServerGauges,
-    TelemetryGauges,
+    TelemetryGauges, TlsGauges,
 };
 pub use rpc_method::RpcMethod;
 pub use sample::{HistogramSnapshot, Sample, Value};
@@ -375,7 +375,16 @@ mod tests {
         let (metrics, recorders) = Metrics::new(1);
         observe(&recorders[0]);
         let mut families = Vec::new();
-        metrics.collect(&ServerGauges::default(), &mut |sample| {
+        let server = ServerGauges {
+            tls: Some(TlsGauges {
+                not_after_unix_s: Some(0),
+                reloads: 0,
+                refusals: 0,
+                handshakes: Default::default(),
+            }),
+            ..ServerGauges::default()
+        };
+        metrics.collect(&server, &mut |sample| {
             let labels: Vec<_> = sample.labels.iter().map(|(name, _)| *name).collect();
             assert_eq!(labels, sample.family.labels, "{}", sample.family.name);
             families.push(sample.family.name);

@@ -6,7 +6,9 @@ use super::Metrics;
 use super::catalog::{self, Family};
 use super::cells::{Cells, Counter, OutcomeCells};
 use super::evaluations::Evaluations;
-use super::gauges::{AuditGauges, OtlpCounts, PolicyGauges, ServerGauges, TelemetryGauges};
+use super::gauges::{
+    AuditGauges, OtlpCounts, PolicyGauges, ServerGauges, TelemetryGauges, TlsGauges,
+};
 use super::histogram::Histogram;
 use super::process::Process;
 use super::rpc_method::RpcMethod;
@@ -35,6 +37,12 @@ impl<'a> Walk<'a> {
         self.refusals();
         self.gauge(catalog::CONNECTIONS_OPEN, server.connections_open);
         self.count(catalog::CONNECTIONS_REFUSED, server.connections_refused);
+        let turned_away = server.unix_connections_turned_away;
+        self.count(catalog::UNIX_TURNED_AWAY, turned_away);
+        server.tls.iter().for_each(|tls| self.tls(tls));
+        for (reason, requests) in server.admin_turned_away {
+            self.labelled(catalog::ADMIN_TURNED_AWAY, [reason], requests);
+        }
         self.info(catalog::BUILD_INFO, env!("CARGO_PKG_VERSION"));
         self.policy(&server.policy);
         self.telemetry(&server.telemetry);
@@ -120,6 +128,18 @@ impl<'a> Walk<'a> {
         self.labelled(catalog::MALFORMED, ["message"], messages);
         let invalid_argument = self.sum(|cells| &cells.invalid_argument);
         self.count(catalog::INVALID_ARGUMENT, invalid_argument);
+    }
+
+    /// Left out where there is none.
+    fn tls(&mut self, tls: &TlsGauges) {
+        for (outcome, handshakes) in tls.handshakes {
+            self.labelled(catalog::TLS_HANDSHAKES, [outcome], handshakes);
+        }
+        if let Some(not_after) = tls.not_after_unix_s {
+            self.gauge(catalog::TLS_NOT_AFTER, not_after.max(0));
+        }
+        self.labelled(catalog::TLS_RELOADS, ["loaded"], tls.reloads);
+        self.labelled(catalog::TLS_RELOADS, ["refused"], tls.refusals);
     }
 
     fn policy(&mut self, policy: &PolicyGauges<'_>) {

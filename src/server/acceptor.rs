@@ -14,6 +14,7 @@ use super::listener::{Listener, SocketFile};
 /// Starts one task per listener. Must be called in a local runtime.
 pub(super) fn start(
     listeners: Vec<Listener>,
+    allowed_uids: &[u32],
     connections: &Arc<Connections>,
     senders: &[mpsc::Sender<Accepted>],
 ) -> io::Result<JoinSet<()>> {
@@ -21,6 +22,7 @@ pub(super) fn start(
     for listener in listeners {
         let listener = Accepting::new(listener)?;
         let desk = Desk {
+            allowed_uids: allowed_uids.to_owned(),
             connections: Arc::clone(connections),
             workers: senders.to_vec(),
         };
@@ -32,7 +34,11 @@ pub(super) fn start(
 async fn accept(listener: Accepting, desk: Desk) {
     loop {
         match listener.accept().await {
-            Ok(stream) => desk.assign(stream),
+            Ok((stream, caller)) => {
+                if desk.admits(caller) {
+                    desk.assign(stream);
+                }
+            }
             Err(error) if of_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections");
@@ -71,28 +77,54 @@ impl Accepting {
         }
     }
 
-    async fn accept(&self) -> io::Result<Stream> {
+    async fn accept(&self) -> io::Result<(Stream, Caller)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
-                stream.into_std().map(Stream::Tcp)
+                Ok((Stream::Tcp(stream.into_std()?), Caller::Unknown))
             }
             Self::Unix(listener, _) => {
                 let (stream, _) = listener.accept().await?;
-                stream.into_std().map(Stream::Unix)
+                let user = stream.peer_cred().ok().map(|user| user.uid());
+                Ok((Stream::Unix(stream.into_std()?), Caller::User(user)))
             }
         }
     }
 }
 
+/// Who has connected.
+#[derive(Clone, Copy, Debug)]
+enum Caller {
+    /// Over TCP, somebody.
+    Unknown,
+    /// Over a Unix socket, a process of this user: the one that it ran as when it connected, if the kernel says so.
+    User(Option<u32>),
+}
+
 /// Gives connections to workers.
 #[derive(Debug)]
 struct Desk {
+    /// Users of Unix sockets; empty is all.
+    allowed_uids: Vec<u32>,
     connections: Arc<Connections>,
     workers: Vec<mpsc::Sender<Accepted>>,
 }
 
 impl Desk {
+    /// A connection of a user who may not come in is closed by dropping it.
+    fn admits(&self, caller: Caller) -> bool {
+        let Caller::User(uid) = caller else {
+            return true;
+        };
+        let listed = uid.is_some_and(|uid| self.allowed_uids.contains(&uid));
+        let admitted = listed || self.allowed_uids.is_empty();
+        if !admitted {
+            tracing::warn!(uid, "connection of a user who is not in unix_allowed_uids");
+            self.connections.turn_away();
+        }
+        admitted
+    }
+
     /// A connection for which there is no room is closed by dropping it.
     fn assign(&self, stream: Stream) {
         let Some(place) = Connections::admit(&self.connections) else {
@@ -126,6 +158,7 @@ pub(super) enum Stream {
 pub(super) struct Connections {
     open: Box<[AtomicUsize]>,
     refused: AtomicU64,
+    turned_away: AtomicU64,
     max: usize,
 }
 
@@ -134,6 +167,7 @@ impl Connections {
         Self {
             open: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             refused: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
             max,
         }
     }
@@ -149,6 +183,11 @@ impl Connections {
     /// Closed at once for want of room.
     pub(super) fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Closed at once because of the user who connected.
+    pub(super) fn turned_away(&self) -> u64 {
+        self.turned_away.load(Ordering::Relaxed)
     }
 
     /// A place with the worker that has fewest connections. Called by the control thread only, so that the count cannot
@@ -169,6 +208,10 @@ impl Connections {
             connections: Arc::clone(this),
             worker,
         })
+    }
+
+    fn turn_away(&self) {
+        self.turned_away.fetch_add(1, Ordering::Relaxed);
     }
 
     fn refuse(&self) {

@@ -2,9 +2,10 @@
 //! configured.
 //!
 //! One request a connection, a fixed number of connections, and a deadline for each: a caller that
-//! dawdles costs a place for some seconds and no more.
+//! dawdles costs a place for some seconds and no more, and [`guests`](super::guests) has it leave for others.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,18 +16,22 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
+use super::admission::Admission;
 use super::clock::Moment;
+use super::credentials::LivingTls;
+use super::guests::{Guests, Heard};
 use super::instruments::Instruments;
 use super::living::Standing;
 use super::log_page;
 use super::overview::{self, Overview};
 use super::page::{Page, allowing, error, json, page};
 use super::readiness::Readiness;
-use super::rest::Rest;
+use super::rest::{Rest, discard};
 use super::settings::Settings;
 use crate::config::Listen;
 use crate::metrics;
@@ -34,14 +39,21 @@ use crate::metrics;
 /// Serves the pages for as long as it is polled.
 pub(super) async fn serve(listener: TcpListener, admin: Admin) {
     let admin = Rc::new(admin);
-    let mut connections = JoinSet::new();
+    let mut guests = Guests::default();
     loop {
-        while connections.try_join_next().is_some() {}
-        if connections.len() >= MAX_CONNECTIONS {
-            drop(connections.join_next().await);
-        }
         match listener.accept().await {
-            Ok((stream, _)) => drop(connections.spawn_local(connection(stream, Rc::clone(&admin)))),
+            Ok((stream, caller)) => {
+                guests.make_room().await;
+                let heard = Heard::default();
+                let visit = Visit {
+                    admin: Rc::clone(&admin),
+                    caller: caller.ip(),
+                    heard: heard.clone(),
+                };
+                guests.seat(heard, visit.serve(stream));
+                // Whoever has asked is heard before the next one comes, and need not make room for it.
+                yield_now().await;
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept admin connections");
                 sleep(ACCEPT_PAUSE).await;
@@ -50,23 +62,46 @@ pub(super) async fn serve(listener: TcpListener, admin: Admin) {
     }
 }
 
-async fn connection(stream: TcpStream, admin: Rc<Admin>) {
-    let service = service_fn(async |request| Ok::<_, Infallible>(admin.answer(request).await));
-    let mut http1 = http1::Builder::new();
-    http1
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEADER_BYTES)
-        .keep_alive(false);
-    match timeout(
-        CONNECTION_TIMEOUT,
-        http1.serve_connection(TokioIo::new(stream), service),
-    )
-    .await
-    {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "admin connection ended"),
-        Err(_elapsed) => tracing::debug!("admin connection took too long"),
+/// One connection.
+struct Visit {
+    admin: Rc<Admin>,
+    caller: IpAddr,
+    heard: Heard,
+}
+
+impl Visit {
+    async fn serve(self, stream: TcpStream) {
+        let connection = Box::pin(self.connection(stream));
+        if timeout(CONNECTION_TIMEOUT, connection).await.is_err() {
+            tracing::debug!("admin connection took too long");
+        }
+    }
+
+    async fn connection(&self, stream: TcpStream) {
+        match self.admin.settings.credentials.pages_tls() {
+            None => self.request(stream).await,
+            Some(tls) => match tls.accept_pages(stream).await {
+                Ok(stream) => self.request(stream).await,
+                Err(error) => tracing::debug!(%error, "no TLS on an admin connection"),
+            },
+        }
+    }
+
+    async fn request(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let service = service_fn(async |request| {
+            self.heard.set();
+            Ok::<_, Infallible>(self.admin.answer(request, self.caller).await)
+        });
+        let mut http1 = http1::Builder::new();
+        http1
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .max_buf_size(HEADER_BYTES)
+            .keep_alive(false);
+        let served = http1.serve_connection(TokioIo::new(stream), service);
+        if let Err(error) = served.await {
+            tracing::debug!(%error, "admin connection ended");
+        }
     }
 }
 
@@ -81,10 +116,15 @@ pub(super) struct Admin {
     pub(super) started: Moment,
     /// There if calls are answered beside the pages.
     pub(super) rest: Option<Rest>,
+    pub(super) admission: Admission,
 }
 
 impl Admin {
-    async fn answer(&self, request: Request<Incoming>) -> Page {
+    async fn answer(&self, request: Request<Incoming>, caller: IpAddr) -> Page {
+        if let Some(refusal) = self.admission.refusal(&request, caller) {
+            discard(request.into_body()).await;
+            return refusal;
+        }
         match (request.uri().path(), &self.rest) {
             (Rest::PATH, Some(rest)) => rest.answer(request).await,
             (log_page::PATH, _) => {
@@ -160,6 +200,7 @@ impl Admin {
                     "seq": head.seq,
                     "sha256": head.sha256,
                 })),
+                "tls": self.settings.credentials.tls.as_deref().map(tls_info),
             }),
         )
     }
@@ -192,6 +233,18 @@ fn policy_page(standing: &Standing) -> String {
     comments + &standing.policy.effective().to_yaml()
 }
 
+fn tls_info(tls: &LivingTls) -> serde_json::Value {
+    let standing = tls.standing();
+    let refused = standing.refused.as_ref();
+    json!({
+        "callers_need_certificates": tls.asks_callers(),
+        "certificate_not_after": standing.not_after().map(ToString::to_string),
+        "loaded_at": standing.loaded.at,
+        "refused_at": refused.map(|refused| &refused.at),
+        "problem": refused.map(|refused| refused.problem.to_string()),
+    })
+}
+
 fn method_not_allowed() -> Page {
     allowing(
         "GET, HEAD",
@@ -202,8 +255,6 @@ fn method_not_allowed() -> Page {
     )
 }
 
-/// Scrapers and probes of one machine, with room to spare.
-const MAX_CONNECTIONS: usize = 64;
 /// Enough for any browser's headers.
 const HEADER_BYTES: usize = 16 * 1024;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);

@@ -3,6 +3,8 @@
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use prost_types::Timestamp;
+
 use crate::evaluate::Clock;
 
 /// Counts the processor's ticks where they are steady, and asks the system where they are not. An evaluation reads it
@@ -65,6 +67,12 @@ impl Tick {
     }
 }
 
+/// This moment, as the world has it.
+#[expect(clippy::disallowed_methods, reason = "the edge is where time is read")]
+pub(super) fn utc() -> Timestamp {
+    Timestamp::from(SystemTime::now())
+}
+
 /// A moment that pages show, and how long ago it was.
 #[derive(Clone, Debug)]
 pub(super) struct Moment {
@@ -77,7 +85,7 @@ impl Moment {
     #[expect(clippy::disallowed_methods, reason = "the edge is where time is read")]
     pub(super) fn now() -> Self {
         Self {
-            at: prost_types::Timestamp::from(SystemTime::now()).to_string(),
+            at: utc().to_string(),
             clock: Instant::now(),
         }
     }

@@ -1,4 +1,4 @@
-//! One connection: HTTP/2 with prior knowledge, from its preface to its last stream.
+//! One connection: HTTP/2 with prior knowledge, from TLS or its preface to its last stream.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -31,12 +31,12 @@ pub(super) async fn serve(worker: Rc<Worker>, accepted: Accepted) {
     let _place = accepted.place;
     let mut drain = worker.drain.watch();
     let opened = async {
-        let mut socket = Socket::new(accepted.stream)?;
+        let mut socket = Socket::open(accepted.stream, worker.tls.as_deref()).await?;
         open(&mut socket).await?;
         Ok::<_, io::Error>(socket)
     };
     let socket = tokio::select! {
-        opened = timeout(PREFACE_TIMEOUT, opened) => opened,
+        opened = timeout(OPEN_TIMEOUT, opened) => opened,
         () = drain.begun() => return,
     };
     match socket {
@@ -49,7 +49,7 @@ pub(super) async fn serve(worker: Rc<Worker>, accepted: Accepted) {
             }
         }
         Ok(Err(error)) => tracing::debug!(%error, "not an HTTP/2 connection"),
-        Err(_elapsed) => tracing::debug!("no HTTP/2 preface in time"),
+        Err(_elapsed) => tracing::debug!("no TLS or HTTP/2 preface in time"),
     }
 }
 
@@ -199,8 +199,8 @@ fn http2() -> Builder {
     http2
 }
 
-/// A caller that has connected sends the preface at once.
-const PREFACE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A caller that has connected comes to terms on TLS, if it is spoken, and sends the preface at once.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// As many calls as the default `max_in_flight`: one caller on one connection may use all of it.
 const MAX_CONCURRENT_STREAMS: u32 = 1024;
 /// Calls cancelled before they were looked at. Callers cancel at their deadline, so a machine that stalls for some

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::acceptor::Connections;
+use super::admission::TurnedAway;
+use super::credentials::LivingTls;
 use super::in_flight::InFlight;
 use super::settings::Settings;
-use crate::metrics::{AuditGauges, Metrics, PolicyGauges, Sample, ServerGauges};
+use crate::metrics::{AuditGauges, Metrics, PolicyGauges, Sample, ServerGauges, TlsGauges};
 use crate::otlp::ExportCounts;
 use crate::telemetry::Ledger;
 
@@ -17,6 +19,7 @@ pub(super) struct Instruments {
     pub(super) settings: Arc<Settings>,
     pub(super) in_flight: Arc<InFlight>,
     pub(super) connections: Arc<Connections>,
+    pub(super) admin_turned_away: Arc<TurnedAway>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) exports: ExportCounts,
 }
@@ -40,6 +43,9 @@ impl Instruments {
             max_in_flight: self.settings.max_in_flight,
             connections_open: self.connections.open(),
             connections_refused: self.connections.refused(),
+            unix_connections_turned_away: self.connections.turned_away(),
+            admin_turned_away: self.admin_turned_away.by_reason(),
+            tls: self.settings.credentials.tls.as_deref().map(tls),
             policy: PolicyGauges {
                 version: standing.policy.version(),
                 budget: Duration::from_nanos(standing.policy.timeout_ns()),
@@ -58,5 +64,15 @@ impl Instruments {
                 failures: audit.failures,
             },
         })
+    }
+}
+
+fn tls(tls: &LivingTls) -> TlsGauges {
+    let standing = tls.standing();
+    TlsGauges {
+        not_after_unix_s: standing.not_after().map(|not_after| not_after.seconds),
+        reloads: standing.reloads,
+        refusals: standing.refusals,
+        handshakes: tls.handshakes.by_outcome(),
     }
 }

@@ -3,7 +3,8 @@
 //! The thread that calls [`Server::run`] is the control plane: it accepts connections, serves the admin pages and leads
 //! the shutdown. The data plane is one thread per core, each with a runtime, an evaluator and counters of its own. A
 //! connection belongs to one worker for life, so a call is received, judged and answered without leaving its thread.
-//! A third kind of thread reads the policy's files and compiles them ([`reload`]): a slow disk holds up nobody else.
+//! A third kind of thread reads the policy's files and compiles them ([`reload`]), and another those of certificates
+//! ([`credentials`]): a slow disk holds up nobody else.
 //!
 //! | bound | where | over it |
 //! | --- | --- | --- |
@@ -14,14 +15,15 @@
 //! | streams, headers and unread bytes of a connection | [`connection`] | flow control of HTTP/2 |
 //! | replies that a stream's caller does not read | [`stream`] | the stream is not read either |
 //! | bytes of replies that a connection's caller does not read | [`unread`] | `RESOURCE_EXHAUSTED`, counted |
-//! | calls beside the admin pages | as above, and those of [`admin`] for connections | HTTP status |
-//! | time to open HTTP/2, to send a call, to drain | [`connection`], [`unary`], [`Settings::grace`] | cut |
+//! | calls beside the admin pages | as above, and those of [`guests`] for connections | HTTP status |
+//! | time for TLS and to open HTTP/2, to send a call, to drain | [`connection`], [`unary`], [`Settings::grace`] | cut |
 
 mod settings;
 
 mod acceptor;
 mod authority;
 mod connection;
+mod credentials;
 mod listener;
 mod socket;
 mod worker;
@@ -43,7 +45,9 @@ mod unary;
 mod unread;
 
 mod admin;
+mod admission;
 mod drain;
+mod guests;
 mod instruments;
 mod log_page;
 mod memory;
@@ -66,6 +70,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
 pub use clock::Arrival;
+pub use credentials::Credentials;
 pub use listener::BindError;
 pub use living::LivingPolicy;
 pub use memory::{forbid_core_dumps, take_small_pages};
@@ -74,6 +79,7 @@ pub use settings::Settings;
 
 use acceptor::{Accepted, Connections};
 use admin::Admin;
+use admission::{Admission, TurnedAway};
 use clock::Moment;
 use in_flight::InFlight;
 use instruments::Instruments;
@@ -202,12 +208,15 @@ impl Server {
             recorder,
             pen: pens.next(),
         })?;
-        let acceptors = acceptor::start(self.listeners, &connections, &senders)?;
+        let allowed_uids = &settings.unix_allowed_uids;
+        let acceptors = acceptor::start(self.listeners, allowed_uids, &connections, &senders)?;
+        let turned_away = Arc::<TurnedAway>::default();
         let instruments = Arc::new(Instruments {
             metrics,
             settings: Arc::clone(&settings),
             in_flight: Arc::clone(&in_flight),
             connections,
+            admin_turned_away: Arc::clone(&turned_away),
             ledger: Arc::clone(telemetry.ledger()),
             exports: otlp.as_ref().map(Otlp::counts).unwrap_or_default(),
         });
@@ -221,18 +230,13 @@ impl Server {
             listeners: self.addresses,
             started: Moment::now(),
             rest: rest.transpose()?,
+            admission: Admission {
+                hosts: settings.admin_hosts.clone(),
+                token: settings.credentials.token.clone(),
+                turned_away,
+            },
         };
-        let mut control = JoinSet::new();
-        control.spawn_local(async move { overview.watch().await });
-        control.spawn_local(admin::serve(
-            tokio::net::TcpListener::from_std(self.admin)?,
-            admin,
-        ));
-        if let Some(source) = &settings.source {
-            let policy = Arc::clone(&settings.policy);
-            let reloading = reload::start(source.clone(), policy, settings.audit.clone())?;
-            control.spawn_local(reloading);
-        }
+        let control = start_control(self.admin, admin, overview)?;
         Ok(Running {
             settings,
             in_flight,
@@ -244,6 +248,28 @@ impl Server {
             control,
         })
     }
+}
+
+/// Starts what the control thread does beside accepting connections for calls.
+fn start_control(
+    listener: TcpListener,
+    admin: Admin,
+    overview: Rc<Overview>,
+) -> io::Result<JoinSet<()>> {
+    let settings = Arc::clone(&admin.settings);
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let mut control = JoinSet::new();
+    control.spawn_local(async move { overview.watch().await });
+    control.spawn_local(admin::serve(listener, admin));
+    if let Some(source) = &settings.source {
+        let policy = Arc::clone(&settings.policy);
+        let reloading = reload::start(source.clone(), policy, settings.audit.clone())?;
+        control.spawn_local(reloading);
+    }
+    if let Some(watching) = settings.credentials.watch()? {
+        control.spawn_local(watching);
+    }
+    Ok(control)
 }
 
 /// Has spans made of all evaluations that are sampled.

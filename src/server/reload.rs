@@ -6,10 +6,8 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
-
-use tokio::signal::unix::Signal;
 
 use super::living::LivingPolicy;
 use super::signals;
@@ -45,15 +43,7 @@ pub(super) fn start(
         audit,
     };
     background::spawn("bidgate-policy", move || reloader.run(&ordered))?;
-    Ok(pass_on(hangups, orders))
-}
-
-async fn pass_on(mut hangups: Signal, orders: SyncSender<()>) {
-    while hangups.recv().await.is_some() {
-        if let Err(TrySendError::Disconnected(())) = orders.try_send(()) {
-            tracing::error!("the thread that reads the policy has ended: only a restart reads it");
-        }
-    }
+    Ok(signals::pass_on(hangups, orders, "policy"))
 }
 
 /// The thread's work.

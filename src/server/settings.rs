@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use super::credentials::Credentials;
 use super::living::LivingPolicy;
 use super::reload::PolicySource;
 use crate::audit::Audit;
@@ -21,8 +22,14 @@ pub struct Settings {
     pub listen: Vec<Listen>,
     /// Permission bits of Unix sockets.
     pub unix_mode: u32,
+    /// Users whose processes may connect to Unix sockets; empty is whoever the mode lets in.
+    pub unix_allowed_uids: Vec<u32>,
+    /// What the server proves itself with, and what it asks of others.
+    pub credentials: Credentials,
     /// Where the admin pages are served.
     pub admin: SocketAddr,
+    /// Names by which they may be asked for, beside loopback's and addresses; in lower case.
+    pub admin_hosts: Vec<String>,
     /// Whether calls are also answered as JSON, where the admin pages are.
     pub rest: bool,
     /// Bytes of one received message, at most.
@@ -54,11 +61,15 @@ pub struct Settings {
 }
 
 impl From<Config> for Settings {
+    /// Without credentials: [`Credentials::load`] reads them.
     fn from(config: Config) -> Self {
         Self {
             listen: config.listen,
             unix_mode: config.unix_mode,
+            unix_allowed_uids: config.unix_allowed_uids,
+            credentials: Credentials::default(),
             admin: config.admin,
+            admin_hosts: config.admin_hosts,
             rest: config.rest,
             max_message_bytes: config.max_message_bytes,
             max_in_flight: config.max_in_flight,

@@ -1,7 +1,8 @@
-//! The signals that end the process, and the one that has it read its policy again.
+//! The signals that end the process, and the one that has it read its files again.
 
 use std::future::pending;
 use std::io;
+use std::sync::mpsc::{SyncSender, TrySendError};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -28,4 +29,13 @@ async fn arrives(kind: SignalKind) {
 /// I/O.
 pub(super) fn hangups() -> io::Result<Signal> {
     signal(SignalKind::hangup())
+}
+
+/// Passes SIGHUPs on to a thread that reads files: `what` stands in them.
+pub(super) async fn pass_on(mut hangups: Signal, orders: SyncSender<()>, what: &'static str) {
+    while hangups.recv().await.is_some() {
+        if let Err(TrySendError::Disconnected(())) = orders.try_send(()) {
+            tracing::error!("the thread that reads the {what} has ended: only a restart reads it");
+        }
+    }
 }

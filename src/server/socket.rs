@@ -1,4 +1,4 @@
-//! A TCP or Unix socket on a worker.
+//! A TCP or Unix socket on a worker, with TLS or without.
 
 use std::io;
 use std::pin::Pin;
@@ -8,14 +8,16 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::server::TlsStream;
 
 use super::acceptor::Stream;
 use super::authority::AuthorityMask;
+use super::credentials::LivingTls;
 
 /// What every HTTP/2 connection begins with (RFC 9113 section 3.4).
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A connected socket. One type for both kinds, so that HTTP/2 is compiled once.
+/// A connected socket. One type for all kinds, so that HTTP/2 is compiled once.
 #[derive(Debug)]
 pub(super) struct Socket {
     kind: Kind,
@@ -27,17 +29,26 @@ pub(super) struct Socket {
 enum Kind {
     Tcp(TcpStream),
     Unix(UnixStream, AuthorityMask),
+    /// Boxed because it is some ten times as large as the others.
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Socket {
-    /// Puts an accepted socket on this thread's runtime.
-    pub(super) fn new(stream: Stream) -> io::Result<Self> {
+    /// Puts an accepted socket on this thread's runtime, and speaks TLS on TCP if there is any.
+    ///
+    /// # Errors
+    /// When the caller has left, or does not come together with TLS.
+    pub(super) async fn open(stream: Stream, tls: Option<&LivingTls>) -> io::Result<Self> {
         let kind = match stream {
             Stream::Tcp(stream) => {
                 // A reply is a few hundred bytes that wait for nothing.
                 stream.set_nodelay(true)?;
                 find_dead_peer(&stream)?;
-                Kind::Tcp(TcpStream::from_std(stream)?)
+                let stream = TcpStream::from_std(stream)?;
+                match tls {
+                    Some(tls) => Kind::Tls(Box::new(tls.accept_calls(stream).await?)),
+                    None => Kind::Tcp(stream),
+                }
             }
             Stream::Unix(stream) => Kind::Unix(UnixStream::from_std(stream)?, AuthorityMask::new()),
         };
@@ -71,6 +82,7 @@ impl AsyncRead for Socket {
         match &mut self.kind {
             Kind::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
             Kind::Unix(stream, mask) => poll_read_masked(stream, mask, cx, buffer),
+            Kind::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
         }
     }
 }
@@ -84,6 +96,7 @@ impl AsyncWrite for Socket {
         match &mut self.kind {
             Kind::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
             Kind::Unix(stream, _) => Pin::new(stream).poll_write(cx, bytes),
+            Kind::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
@@ -98,6 +111,7 @@ impl AsyncWrite for Socket {
         match &mut self.kind {
             Kind::Tcp(stream) => Pin::new(stream).poll_flush(cx),
             Kind::Unix(stream, _) => Pin::new(stream).poll_flush(cx),
+            Kind::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -105,6 +119,7 @@ impl AsyncWrite for Socket {
         match &mut self.kind {
             Kind::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Kind::Unix(stream, _) => Pin::new(stream).poll_shutdown(cx),
+            Kind::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

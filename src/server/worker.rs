@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::acceptor::Accepted;
 use super::connection;
+use super::credentials::LivingTls;
 use super::drain::Drain;
 use super::in_flight::InFlight;
 use super::judge::Judge;
@@ -115,6 +116,8 @@ pub(super) struct Worker {
     pub(super) trace_header: TraceHeader,
     pub(super) max_message_bytes: usize,
     pub(super) in_flight: Arc<InFlight>,
+    /// Spoken on TCP, if it is there.
+    pub(super) tls: Option<Arc<LivingTls>>,
 }
 
 impl Worker {
@@ -127,6 +130,7 @@ impl Worker {
             trace_header: TraceHeader::of(&blueprint.settings),
             max_message_bytes: blueprint.settings.max_message_bytes,
             in_flight: blueprint.in_flight,
+            tls: blueprint.settings.credentials.tls.clone(),
         }
     }
 

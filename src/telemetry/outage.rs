@@ -143,7 +143,8 @@ mod tests {
         fn new() -> Self {
             let (metrics, mut recorders) = Metrics::new(1);
             let (producer, consumer) = ring(RING_RECORDS, RECORD_WORDS);
-            let ledger = Arc::new(Ledger::new("test", vec![Arc::clone(producer.ring())]));
+            let rings = vec![Arc::clone(producer.ring())];
+            let ledger = Arc::new(Ledger::new("test", rings, Arc::default()));
             let policy = Policy::default();
             let names = Arc::new(GateNames::new(&policy));
             let rules = Rules {

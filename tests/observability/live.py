@@ -14,7 +14,7 @@ import time
 
 from dashboard import Dashboard
 from prometheus import Prometheus, numbers
-from sidecar import POLICY, Sidecar
+from sidecar import POLICY, Doors, Sidecar
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OBSERVABILITY = ROOT / "k8s" / "observability"
@@ -34,7 +34,14 @@ RAISED = {
     "BidgatePoliciesDiffer",
     "BidgateTelemetryLoss",
 }
-QUIET = {"BidgateDown", "BidgateAbsent", "BidgateRestarting", "BidgateFilesNearMax", "BidgateFilesFailing"}
+QUIET = {
+    "BidgateCertificateEnds",
+    "BidgateDown",
+    "BidgateAbsent",
+    "BidgateRestarting",
+    "BidgateFilesNearMax",
+    "BidgateFilesFailing",
+}
 # Queries that may be 0 all the time; the others must show that something happens.
 STILL = {
     "Alerts (A)",  # none fires within its wait
@@ -50,7 +57,7 @@ def main(bidgate, loadtest):
         scratch = pathlib.Path(scratch)
         prometheus, sidecars = stage.start(bidgate, scratch)
         stage.load([loadtest, "run", "--target", sidecars[0].grpc, "--plots", scratch])
-        happenings(*sidecars)
+        happenings(*sidecars, stage.doors)
         time.sleep(2)
         problems = [
             *panels(prometheus),
@@ -82,7 +89,9 @@ class Stage:
         first = self.keep(Sidecar(bidgate, scratch / "0", ports[:2], POLICY, to_file(scratch), {}))
         other = {**POLICY, "fail_fast": False}
         lost = to_nobody(scratch, nobody), otlp_to_nobody(nobody)
-        second = self.keep(Sidecar(bidgate, scratch / "1", ports[2:], other, *lost))
+        self.doors = Doors(scratch)
+        doors = self.doors.configuration(f"127.0.0.1:{ports[2]}")
+        second = self.keep(Sidecar(bidgate, scratch / "1", ports[2:], other, *lost, doors))
         targets = {"bidder-0": first.admin, "bidder-1": second.admin}
         rules = (OBSERVABILITY / "prometheus-rules.yaml").read_text()
         prometheus = self.keep(Prometheus(scratch, port, targets, hasty(rules)))
@@ -148,7 +157,7 @@ def hasty(rules):
     return rules.replace("offset 20m", "offset 5s")
 
 
-def happenings(first, second):
+def happenings(first, second, doors):
     for number in range(ROUNDS):
         for sidecar in (first, second):
             sidecar.every_verdict()
@@ -158,8 +167,10 @@ def happenings(first, second):
         # Not the one under load, whose calls would be turned away too.
         second.refuse_connections()
         second.shed()
+        second.knock(doors)
         if number == ROUNDS // 2:
             first.load({**POLICY, "timeout_ms": 14})
+            doors.renew()
     first.load({"gates": "none"})
 
 

@@ -5,8 +5,11 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import time
+
+import trustme
 
 START_S = 15
 CALL_S = 10
@@ -34,7 +37,8 @@ MANY_BIDS = [{**BID, "id": f"b-{number}", "adm": '<a href="/">' * 50} for number
 class Sidecar:
     """One `bidgate serve` with a policy file, and the way to call it without gRPC."""
 
-    def __init__(self, program, folder, ports, policy, telemetry, environment):
+    def __init__(self, program, folder, ports, policy, telemetry, environment, doors=None):
+        """`doors` are keys of the configuration for who may come in."""
         folder.mkdir()
         self.policy_file = folder / "policy.yaml"
         self.policy_file.write_text(json.dumps(policy))
@@ -51,6 +55,7 @@ class Sidecar:
             "policy_file": str(self.policy_file),
             "telemetry": telemetry,
             "audit": {"file": str(folder / "audit")},
+            **(doors or {}),
         }
         (folder / "bidgate.yaml").write_text(json.dumps(configuration))
         self.process = subprocess.Popen(
@@ -135,11 +140,54 @@ class Sidecar:
         for connection in opened:
             connection.close()
 
+    # What can happen at the doors.
+
+    def knock(self, doors):
+        """Over TLS as one should and without, under a name that is unknown, and as a user who may not come in."""
+        address, port = self.grpc.split(":")
+        with socket.create_connection((address, port), timeout=CALL_S) as connection:
+            doors.trusting().wrap_socket(connection, server_hostname="localhost").close()
+        with socket.create_connection((address, port), timeout=CALL_S) as connection:
+            connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+            connection.recv(1)
+        stranger = http.client.HTTPConnection(self.admin, timeout=CALL_S)
+        stranger.request("GET", "/metrics", headers={"host": "rebound.example"})
+        expect(stranger.getresponse().status, 421)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(doors.socket))
+            expect(connection.recv(1), b"")
+
     # What can happen to the policy.
 
     def load(self, policy):
         self.policy_file.write_text(json.dumps(policy))
         self.process.send_signal(signal.SIGHUP)
+
+
+class Doors:
+    """TLS on TCP, and a Unix socket for nobody who is here."""
+
+    def __init__(self, folder):
+        self.authority = trustme.CA()
+        self.certificate, self.socket = folder / "server.pem", folder / "bidgate.sock"
+        self.renew()
+
+    def renew(self):
+        self.authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(self.certificate)
+
+    def trusting(self):
+        context = ssl.create_default_context()
+        self.authority.configure_trust(context)
+        context.set_alpn_protocols(["h2"])
+        return context
+
+    def configuration(self, grpc):
+        """Certificate and key are in one file, which does for both."""
+        return {
+            "listen": [grpc, f"unix://{self.socket}"],
+            "unix_allowed_uids": [os.getuid() + 1],
+            "tls": {"cert_file": str(self.certificate), "key_file": str(self.certificate)},
+        }
 
 
 def expect(status, expected):

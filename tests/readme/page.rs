@@ -100,13 +100,14 @@ pub(crate) fn anchors(page: &str) -> Vec<String> {
 }
 
 /// The README, and the pages with what it leaves out.
-pub(crate) const PAGES: [&str; 13] = [
+pub(crate) const PAGES: [&str; 15] = [
     "README.md",
     "docs/README.md",
     "docs/calls.md",
     "docs/policy.md",
     "docs/operation.md",
     "docs/failures.md",
+    "docs/security.md",
     "docs/metrics.md",
     "docs/logs.md",
     "docs/page.md",

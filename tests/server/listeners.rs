@@ -1,6 +1,8 @@
 //! Addresses and socket files.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::Read as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
 
 use bidgate::server::{Drained, Server, Settings};
 
@@ -88,4 +90,28 @@ async fn on_tcp_an_authority_is_a_host() {
     let mut caller = RawCaller::connect(server.tcp(), &[]);
     assert!(!caller.is_answered(1, b"\x41\x0f%2Ftmp%2Fx.sock", &request(1)));
     assert!(caller.is_answered(3, b"\x41\x09localhost", &request(1)));
+}
+
+#[tokio::test]
+async fn a_unix_socket_is_for_the_users_who_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = std::fs::metadata("/proc/self").unwrap().uid();
+    let on = |name: &str, uids: &[u32]| {
+        Running::start(Settings {
+            unix_allowed_uids: uids.to_owned(),
+            ..settings_on_unix(&folder.path().join(name))
+        })
+    };
+    let turned_away = "bidgate_unix_connections_turned_away_total";
+    for (name, uids) in [("everybody", &[][..]), ("listed", &[own + 1, own])] {
+        let server = on(name, uids);
+        server.client().await.evaluate(request(1)).await.unwrap();
+        assert_eq!(server.metric(turned_away), 0);
+    }
+    let server = on("others", &[own + 1]);
+    let mut stream = UnixStream::connect(folder.path().join("others")).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(stream.read(&mut [0; 64]).unwrap(), 0);
+    assert_eq!(server.metric(turned_away), 1);
+    assert_eq!(server.metric("bidgate_connections_open"), 0);
 }

@@ -8,10 +8,12 @@
     reason = "an integration test is all test"
 )]
 
+mod certificates;
 mod process;
 mod raw;
 mod running;
 
+mod admission;
 mod calls;
 mod clock;
 mod connections;
@@ -29,3 +31,4 @@ mod panics;
 mod reload;
 mod rest;
 mod shutdown;
+mod tls;

@@ -48,10 +48,10 @@ def compile_proto(folder):
     return importlib.import_module(f"{module}_pb2"), importlib.import_module(f"{module}_pb2_grpc")
 
 
-def attempt(check, address, pb, rpc):
+def attempt(check, address, pb, rpc, open_channel=grpc.insecure_channel):
     name = f"{address} {check.__name__}"
     try:
-        with grpc.insecure_channel(address) as channel:
+        with open_channel(address) as channel:
             check(channel, pb, rpc.BidGateServiceStub(channel))
     except Exception:
         print(f"FAILED {name}\n{traceback.format_exc()}")

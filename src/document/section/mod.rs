@@ -1,9 +1,8 @@
 //! One mapping of a document while it is read.
 
 mod declare;
+mod integers;
 mod layers;
-
-use std::ops::RangeInclusive;
 
 use super::effective::Effective;
 use super::node::{Entry, Node, Value};
@@ -53,16 +52,6 @@ impl Section {
         let flag = self.scalar(key, &Wanted::Flag, read).unwrap_or(default);
         self.record(key, Effective::Flag(flag));
         flag
-    }
-
-    /// A whole number within `range`.
-    pub fn integer(&mut self, key: &str, default: u64, range: RangeInclusive<u64>) -> u64 {
-        let read = |value: &Value| value.whole().filter(|integer| range.contains(integer));
-        let integer = self
-            .scalar(key, &Wanted::Integer(range.clone()), read)
-            .unwrap_or(default);
-        self.record(key, Effective::Integer(integer.into()));
-        integer
     }
 
     /// A finite number greater than 0.

@@ -1,4 +1,7 @@
-//! TLS for whoever connects to a machine outside: whom a certificate is checked against.
+//! TLS: whom a certificate is checked against, and what the server proves itself with.
+
+mod certificate;
+mod server;
 
 use std::fmt;
 use std::fs;
@@ -9,6 +12,8 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+
+pub(crate) use server::{Faulty, Identity, Material};
 
 /// TLS 1.2 and 1.3 as rustls sets them up, and the roots in `ca_file`, or else the system's. What is spoken inside is the
 /// caller's to say.
@@ -42,15 +47,16 @@ fn trusting(roots: RootCertStore) -> Result<ClientConfig, TlsError> {
 fn roots_in(file: &Path) -> Result<RootCertStore, TlsError> {
     let refused = |kind| TlsError::CaFile(file.into(), kind);
     let pem = fs::read(file).map_err(|error| refused(error.kind()))?;
+    roots_of(&pem).ok_or_else(|| refused(ErrorKind::InvalidData))
+}
+
+/// The roots in a text; none if there are none, or one cannot be read.
+fn roots_of(pem: &[u8]) -> Option<RootCertStore> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let added = certificate.ok().and_then(|found| roots.add(found).ok());
-        added.ok_or_else(|| refused(ErrorKind::InvalidData))?;
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        roots.add(certificate.ok()?).ok()?;
     }
-    if roots.is_empty() {
-        return Err(refused(ErrorKind::InvalidData));
-    }
-    Ok(roots)
+    (!roots.is_empty()).then_some(roots)
 }
 
 /// Single roots that cannot be read are left out, as other programs do.
