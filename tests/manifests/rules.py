@@ -112,6 +112,9 @@ def closed(manifests):
         for key, wanted in {"automountServiceAccountToken": False, "enableServiceLinks": False}.items():
             if spec.get(key) is not wanted:
                 yield f"pod: {key} is not {wanted}"
+        for found in spec.get("initContainers", []):
+            if found.get("restartPolicy") != "Always":
+                yield f"container {found['name']} would have to end before the others start"
         users = [found["securityContext"].get("runAsUser") for found in containers(pod)]
         if len(set(users)) < len(users) or not all(users):
             yield f"containers share a user, or one is root: {users}"
