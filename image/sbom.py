@@ -52,41 +52,34 @@ def main(target=None):
 
 
 class Crates:
-    """What cargo resolves for the program, from Cargo.lock."""
+    """What cargo takes from Cargo.lock to build the program. `cargo tree` says what, with the features of this program
+    alone, where `cargo metadata`, which says the rest, unites those of the whole workspace."""
 
     def __init__(self, target):
-        metadata = json.loads(
-            said("cargo", "metadata", "--format-version=1", "--locked", "--filter-platform", target)
-        )
+        metadata = json.loads(said("cargo", "metadata", "--format-version=1", "--locked", "--filter-platform", target))
         self.packages = {package["id"]: package for package in metadata["packages"]}
         self.nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
         lock = tomllib.loads((ROOT / "Cargo.lock").read_text())
         self.digests = {(found["name"], found["version"]): found.get("checksum") for found in lock["package"]}
         self.root = metadata["resolve"]["root"]
-        self.linked = self.reached({self.root}, self.links)
-        self.needed = self.reached({self.root}, self.edges) - {self.root}
+        # A macro runs while the program is built, and so does all that the macro is made of.
+        self.linked = self.tree(target, "normal,no-proc-macro")
+        self.needed = self.tree(target, "normal,build") - {self.root}
 
-    def reached(self, start, edges):
-        seen, new = set(start), set(start)
-        while new:
-            new = {crate for found in new for crate in edges(found)} - seen
-            seen |= new
-        return seen
+    def tree(self, target, kinds):
+        command = ["cargo", "tree", "--locked", "--package", PROGRAM, "--target", target, "--edges", kinds]
+        lines = said(*command, "--prefix", "none", "--format", "{p}").splitlines()
+        wanted = {tuple(line.split()[:2]) for line in lines if line}
+        return {crate for crate, found in self.packages.items() if (found["name"], f"v{found['version']}") in wanted}
 
-    def edges(self, crate, kinds=(None, "build")):
+    def edges(self, crate):
         """What a crate needs, but for its tests."""
         return {
             dependency["pkg"]
             for dependency in self.nodes[crate]["deps"]
-            if any(kind["kind"] in kinds for kind in dependency["dep_kinds"])
+            if dependency["pkg"] in self.needed
+            and any(kind["kind"] in (None, "build") for kind in dependency["dep_kinds"])
         }
-
-    def links(self, crate):
-        """What ends up in the program: a macro runs while it is built, and so does all that the macro is made of."""
-        return {found for found in self.edges(crate, (None,)) if not self.is_macro(found)}
-
-    def is_macro(self, crate):
-        return any("proc-macro" in target["kind"] for target in self.packages[crate]["targets"])
 
     def ref(self, crate):
         package = self.packages[crate]

@@ -1,11 +1,12 @@
-"""The bill of materials: that it is CycloneDX, and that it lists what cargo links.
+"""The bill of materials: that it is CycloneDX, and that the program is made of nothing else.
 
-usage: check.py
+usage: check.py PROGRAM        as image/build makes it
 """
 
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -13,10 +14,12 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Most crates have no place to panic at.
+SEEN_MIN = 20
 VALIDATOR = JsonStrictValidator(SchemaVersion.V1_6)
 
 
-def main():
+def main(program):
     text = bill(SOURCE_DATE_EPOCH="0")
     equal(text, bill(SOURCE_DATE_EPOCH="0"), "the bill, made twice")
     equal(VALIDATOR.validate_str(text), None, "what the schema says of it")
@@ -24,16 +27,15 @@ def main():
     for mistake in mistakes(materials):
         equal(VALIDATOR.validate_str(json.dumps(mistake)) is None, False, "a bill with a mistake is valid")
     crates = [found for found in materials["components"] if "purl" in found]
-    linked = {(found["name"], found["version"]) for found in crates if found["scope"] == "required"}
-    expected = by_cargo("normal,no-proc-macro")
-    equal(linked ^ expected, set(), "what only one of bill and cargo knows to be linked")
-    known = {(found["name"], found["version"]) for found in crates}
-    equal(known ^ by_cargo("normal,build"), set(), "and to be needed")
+    linked = {f"{found['name']}-{found['version']}" for found in crates if found["scope"] == "required"}
+    seen = in_program(program)
+    equal(len(seen) > SEEN_MIN, True, f"only {len(seen)} crates were found in the program")
+    equal(seen - linked, set(), "crates of the program that the bill does not have")
     equal([found["name"] for found in crates if not found.get("hashes")], [], "crates without a digest")
     refs = {found["bom-ref"] for found in [materials["metadata"]["component"], *materials["components"]]}
     named = {ref for found in materials["dependencies"] for ref in [found["ref"], *found["dependsOn"]]}
     equal(named - refs, set(), "dependencies that are not listed")
-    print(f"ok     {len(linked)} crates are linked, {len(crates) - len(linked)} more are needed to build")
+    print(f"ok     {len(linked)} crates are linked, {len(crates) - len(linked)} more are needed to build; {len(seen)} were seen")
 
 
 def bill(**variables):
@@ -50,17 +52,10 @@ def mistakes(materials):
     yield {**empty, "components": [{"type": "library", "name": "a", "licenses": [{"expression": 1}]}]}
 
 
-def by_cargo(kinds):
-    """Names and versions, by the tree that cargo draws for this machine."""
-    command = ["cargo", "tree", "--locked", "--package", "bidgate", "--edges", kinds, "--prefix", "none", "--format", "{p}"]
-    said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
-    found = {tuple(line.split()[:2]) for line in said.splitlines() if line and "(*)" not in line}
-    return {(name, version.removeprefix("v")) for name, version in found} - {("bidgate", version_of("bidgate"))}
-
-
-def version_of(name):
-    said = subprocess.run(["cargo", "pkgid", "--package", name], check=True, capture_output=True, text=True, cwd=ROOT)
-    return said.stdout.strip().split("@")[-1].split("#")[-1]
+def in_program(program):
+    """Crates by the places of their panics, which a program keeps when its symbols are stripped."""
+    places = re.findall(rb"/cargo/registry/src/[^/]+/([A-Za-z0-9_.+-]+)/", pathlib.Path(program).read_bytes())
+    return {place.decode() for place in places}
 
 
 def equal(actual, expected, what):
@@ -69,4 +64,6 @@ def equal(actual, expected, what):
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(sys.argv[1])
