@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints the bill of materials of the image, CycloneDX 1.6: what the program is linked of, each with its licence and digest.
+"""Prints the bill of materials of the image, CycloneDX 1.6: what is linked, each with its licence and digest.
 
 usage: image/sbom.py [TARGET] >bidgate.cdx.json      TARGET is the triple of the build; without it, that of this machine
 

@@ -95,8 +95,10 @@ def reaches_a_collector(image, folder):
         equal(delivers(image, fresh(folder, name), files, name, collector), True, f"records arrive at {name}")
     equal(collector.posts, [(BY_DNS, "/v1/ingest"), (BY_HOSTS, "/v1/ingest")], "what was posted")
     equal(set(collector.questions), {BY_DNS}, "names that DNS was asked for: what the hosts file says comes first")
+    equal(collector.alerts, [], "what went wrong")
     # The certificates that are in the image are read, and know nothing of this collector.
     equal(delivers(image, fresh(folder, "untrusted"), pod, BY_DNS, collector), False, "records arrive without trust")
+    equal(["UNKNOWN_CA" in alert for alert in collector.alerts], [True], f"why not: {collector.alerts}")
 
 
 def delivers(image, folder, files, name, collector):

@@ -1,17 +1,19 @@
 """A collector behind a name: a DNS server that knows it, certificates that vouch for it, and HTTPS."""
 
-import ssl
 import socket
+import ssl
 import struct
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from container import shell
 
 BY_DNS, BY_HOSTS = "collector.test", "known.test"
+NAMES = f"subjectAltName=DNS:{BY_DNS},DNS:{BY_HOSTS}"
 CERTIFICATES = f"""
 openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=test-ca
-openssl req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN={BY_DNS} -addext subjectAltName=DNS:{BY_DNS},DNS:{BY_HOSTS}
+openssl req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN={BY_DNS} -addext {NAMES}
 openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -out server.pem -days 2 -copy_extensions copy
 """
 
@@ -22,11 +24,13 @@ class Collector:
         self.ca = (folder / "ca.pem").read_text()
         self.posts = []
         self.questions = []
+        self.alerts = []
         self.arrived = threading.Event()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "server.pem", folder / "server.key")
         server = ThreadingHTTPServer(("127.0.0.1", 443), self.handler())
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        server.handle_error = lambda *_: self.alerts.append(str(sys.exc_info()[1]))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.dns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.dns.bind(("127.0.0.1", 53))

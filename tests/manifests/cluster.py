@@ -11,7 +11,7 @@ K8S = ROOT / "k8s"
 
 
 def builds(scratch):
-    """Every set of manifests that can be applied, by name: kustomizations as they are, and each component on the base."""
+    """Every set that can be applied, by name: kustomizations as they are, and each component on the base."""
     copy = scratch / "k8s"
     shutil.copytree(K8S, copy)
     for path in sorted(copy.rglob("kustomization.yaml")):

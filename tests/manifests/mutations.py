@@ -28,7 +28,7 @@ def mutations():
     yield "a gate that is unknown", lambda all: policy(all, "bidSanity", "bidInsanity")
     yield "a mode that is unknown", lambda all: policy(all, "mode: warn", "mode: warm")
     yield "a variable that is unknown", lambda all: sidecar(all).update(env=[{"name": "BIDGATE_WORKER", "value": "1"}])
-    yield "a bidder that asks nobody", lambda all: container(pods(all)[0], "bidder")["args"].__setitem__(3, "http://x:1")
+    yield "a bidder that asks nobody", lambda all: bidder(all)["args"].__setitem__(3, "http://x:1")
     yield "a selector of nobody", lambda all: first(all, "Service")["spec"].update(selector={"app": "other"})
     yield "a network policy of nobody", lambda all: first(all, "NetworkPolicy")["spec"]["podSelector"].update(
         matchLabels={"app": "other"}
@@ -60,6 +60,10 @@ def spec(manifests):
 
 def sidecar(manifests):
     return container(pods(manifests)[0], "bidgate")
+
+
+def bidder(manifests):
+    return container(pods(manifests)[0], "bidder")
 
 
 def probe(manifests, kind, address):

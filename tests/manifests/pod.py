@@ -1,7 +1,7 @@
-"""A pod of processes: containers are started, probed, told of changes and ended in the kubelet's order and by its means.
+"""A pod of processes: started, probed, told of changes and ended in the kubelet's order and by its means.
 
-There are no containers here: a path at which a volume is mounted is a folder of a scratch folder, and a port is one that
-is free on this machine. All else, arguments, variables, files and probes, is what stands in the manifests.
+There are no containers here: a path at which a volume is mounted is a folder of a scratch folder, and a port is one
+that is free on this machine. All else, arguments, variables, files and probes, is what stands in the manifests.
 """
 
 import http.client
@@ -105,8 +105,9 @@ class Pod:
         return self
 
     def start(self, name, more=()):
+        said = {"stdout": self.log, "stderr": self.log}
         command = [*self.command(name), *more]
-        self.processes[name] = subprocess.Popen(command, env=self.environment(name), stdout=self.log, stderr=self.log, cwd="/")
+        self.processes[name] = subprocess.Popen(command, env=self.environment(name), cwd="/", **said)
 
     def await_probe(self, name, kind):
         deadline = time.monotonic() + START_S

@@ -100,7 +100,7 @@ pub(crate) fn anchors(page: &str) -> Vec<String> {
 }
 
 /// The README, and the pages with what it leaves out.
-pub(crate) const PAGES: [&str; 12] = [
+pub(crate) const PAGES: [&str; 14] = [
     "README.md",
     "docs/README.md",
     "docs/calls.md",
@@ -108,6 +108,8 @@ pub(crate) const PAGES: [&str; 12] = [
     "docs/operation.md",
     "docs/metrics.md",
     "docs/logs.md",
+    "docs/kubernetes.md",
+    "docs/image.md",
     "docs/page.md",
     "docs/observability.md",
     "docs/alerts.md",

@@ -40,7 +40,8 @@ def main(program):
 
 def bill(**variables):
     command = [sys.executable, ROOT / "image/sbom.py"]
-    return subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **variables}).stdout
+    environment = {**os.environ, **variables}
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
 
 
 def mistakes(materials):
