@@ -1,9 +1,9 @@
 """Runs what `image/build` made as a container would: alone in an empty root, by a user without rights.
 
-usage: unshare --net --mount --pid --fork --kill-child check.py IMAGE PYTHON [QEMU]
+usage: unshare --net --mount --pid --fork --kill-child check.py IMAGE PYTHON PROFILE [QEMU]
 
-IMAGE is the folder that becomes the image, PYTHON an interpreter that has tests/stock_client/requirements.txt, QEMU
-qemu-x86_64: with it the program also runs on the oldest processor of its kind.
+IMAGE is the folder that becomes the image, PYTHON an interpreter that has tests/stock_client/requirements.txt, PROFILE
+the seccomp profile of container engines, QEMU qemu-x86_64: with it the program also runs on the oldest such processor.
 """
 
 import http.client
@@ -16,6 +16,7 @@ import tempfile
 
 from collector import BY_DNS, BY_HOSTS, Collector
 from container import BIDDER, ROOT, SOCKET, STRANGER, USER, Container, Image, equal, has_interpreter, raise_loopback
+from engine import Engine
 
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 CONTENTS = {"bidgate", CERTIFICATES, "etc/nsswitch.conf"}
@@ -24,12 +25,13 @@ BOTH = {"BIDGATE_LISTEN": f"127.0.0.1:50051,{SOCKET}"}
 DELIVERED_S = 15
 
 
-def main(files, python, qemu=None):
+def main(files, python, profile, qemu=None):
     raise_loopback()
     image = Image(pathlib.Path(files).resolve())
     checks = [
         ("it holds one static program, certificates and one line", lambda _: contents(image)),
         ("it serves over TCP and a Unix socket, without rights", lambda folder: serves(image, folder, python)),
+        ("it serves under an OCI runtime, with the seccomp profile of engines", lambda at: engine(image, at, profile)),
         ("the socket is the bidder's and nobody else's", lambda folder: socket_mode(image, folder)),
         ("it drains: alive, and not ready", lambda folder: drains(image, folder)),
         ("names and certificates are found", lambda folder: reaches_a_collector(image, folder)),
@@ -61,6 +63,16 @@ def serves(image, folder, python):
         equal(container.run(["/bidgate", "healthcheck", "--address", SOCKET]), 0, "its check of the socket")
         container.stop()
         equal(socket.exists(), False, "the socket is left")
+
+
+def engine(image, folder, profile):
+    with Engine(image, folder, profile) as running:
+        running.start(BIDGATE_REST="true", **BOTH)
+        expected = {"Uid": str(USER), "CapEff": "0" * 16, "NoNewPrivs": "1", "Seccomp": "2"}
+        equal({key: running.status(key) for key in expected}, expected, "its state")
+        equal(running.run(["/bidgate", "healthcheck", "--address", SOCKET]), 0, "its check of the socket")
+        judge_one()
+        running.stop()
 
 
 def socket_mode(image, folder):
@@ -159,6 +171,6 @@ def fresh(folder, name):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (3, 4):
+    if len(sys.argv) not in (4, 5):
         sys.exit(__doc__)
     main(*sys.argv[1:])

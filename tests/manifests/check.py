@@ -3,7 +3,7 @@
 usage: check.py BIDGATE BIDDER      the debug builds of the sidecar and of the example bidder
 
 kubectl, on the path, composes the manifests. Each must be what the OpenAPI of several Kubernetes versions says, agree
-with the others, and hold a configuration that the sidecar itself accepts. Then the pod is brought to life from processes.
+with the others, and hold a configuration that the sidecar itself accepts. Then the pod comes to life from processes.
 """
 
 import json
