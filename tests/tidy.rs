@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn every_sample_is_read_by_a_test() {
         // tests/policy_command.rs loads all of the one folder; tests/readme judges the pair in the other; tests/expressions.rs
-        // runs the program.
+        // runs one program, and tests/bidders the others.
         for file in files()
             .iter()
             .filter(|path| path.starts_with(root().join("examples")))
@@ -224,7 +224,9 @@ mod tests {
             let name = file.strip_prefix(root()).unwrap();
             let tested = name.starts_with("examples/config")
                 || name.starts_with("examples/auction")
-                || name.ends_with("custom_gate.rs");
+                || name.ends_with("custom_gate.rs")
+                || name.ends_with("bidder.rs")
+                || name.starts_with("examples/python");
             assert!(tested, "{} is no test's business", name.display());
         }
     }
@@ -306,7 +308,9 @@ fn texts() -> Vec<Source> {
     let written = ["rs", "md", "toml", "proto", "yaml", "yml", "py", "sh"];
     let mut texts: Vec<_> = files().into_iter().filter_map(Source::read).collect();
     texts.retain(|file| {
-        written.iter().any(|extension| file.is(extension)) || file.path.ends_with("tests/all")
+        let scripts = ["tests/all", "image/build", "Dockerfile", ".dockerignore"];
+        written.iter().any(|extension| file.is(extension))
+            || scripts.iter().any(|script| file.path.ends_with(script))
     });
     assert!(texts.len() > 100, "only {} texts were found", texts.len());
     texts

@@ -20,7 +20,8 @@ Exit code: 0 it serves, 1 it does not, or did not answer within 2 seconds.
 Examples:
   bidgate healthcheck
   bidgate healthcheck --address unix:///run/bidgate/bidgate.sock
-  bidgate healthcheck --admin 127.0.0.1:8080";
+  bidgate healthcheck --admin 127.0.0.1:8080
+  bidgate healthcheck --live --admin 127.0.0.1:8080";
 
 /// What `bidgate healthcheck` is told.
 #[derive(Args, Clone, Debug)]
@@ -35,6 +36,19 @@ pub struct HealthcheckArgs {
     /// Ask the admin port for readiness instead: host:port
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "address", value_parser = host_and_port)]
     admin: Option<String>,
+    /// Ask only whether the process runs, which a sidecar that drains does too
+    #[arg(long, requires = "admin")]
+    live: bool,
+}
+
+impl HealthcheckArgs {
+    const fn page(&self) -> &'static str {
+        if self.live {
+            "/health/live"
+        } else {
+            "/health/ready"
+        }
+    }
 }
 
 fn host_and_port(text: &str) -> Result<String, &'static str> {
@@ -82,7 +96,7 @@ struct Health {
 
 async fn ask(args: &HealthcheckArgs) -> Result<Health, CliError> {
     match &args.admin {
-        Some(admin) => ask_admin(admin)
+        Some(admin) => ask_admin(admin, args.page())
             .await
             .map_err(|cause| CliError::Ask(Named::boxed(admin.as_str(), cause))),
         None => ask_grpc(&args.address).await,
@@ -124,8 +138,8 @@ pub(super) async fn connect(address: &str) -> Result<Channel, CliError> {
         .map_err(failed)
 }
 
-async fn ask_admin(admin: &str) -> io::Result<Health> {
-    let answer = admin::get(admin, "/health/ready").await?;
+async fn ask_admin(admin: &str, page: &str) -> io::Result<Health> {
+    let answer = admin::get(admin, page).await?;
     Ok(Health {
         serving: answer.is_ok(),
         said: answer.status_line().escape_debug().to_string(),

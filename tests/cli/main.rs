@@ -408,10 +408,11 @@ x 1/0 b-1014 2 adomainVerify adomain_ip_address 10.0.0.7 6 Invalid Advertiser Do
     #[test]
     fn healthcheck_of_nobody_fails_in_one_line() {
         for args in [
-            ["healthcheck", "--address", "unix:///nowhere/bidgate.sock"],
-            ["healthcheck", "--admin", "127.0.0.1:1"],
+            &["healthcheck", "--address", "unix:///nowhere/bidgate.sock"][..],
+            &["healthcheck", "--admin", "127.0.0.1:1"],
+            &["healthcheck", "--live", "--admin", "127.0.0.1:1"],
         ] {
-            let said = Said::of(bidgate(&args));
+            let said = Said::of(bidgate(args));
             assert_eq!((said.code(), said.out.as_str()), (1, ""));
             assert_eq!(said.err.lines().count(), 1, "{}", said.err);
         }
@@ -443,6 +444,13 @@ x 1/0 b-1014 2 adomainVerify adomain_ip_address 10.0.0.7 6 Invalid Advertiser Do
         }
         let said = Said::of(bidgate(&["serve", key]));
         assert!(said.err.contains("'sk_live_..'"), "{}", said.err);
+    }
+
+    #[test]
+    fn liveness_is_a_question_to_the_admin_port() {
+        let said = Said::of(bidgate(&["healthcheck", "--live"]));
+        assert_eq!(said.code(), 2);
+        assert!(said.err.contains("--admin <HOST:PORT>"), "{}", said.err);
     }
 
     #[test]

@@ -100,7 +100,7 @@ pub(crate) fn anchors(page: &str) -> Vec<String> {
 }
 
 /// The README, and the pages with what it leaves out.
-pub(crate) const PAGES: [&str; 15] = [
+pub(crate) const PAGES: [&str; 17] = [
     "README.md",
     "docs/README.md",
     "docs/calls.md",
@@ -111,6 +111,8 @@ pub(crate) const PAGES: [&str; 15] = [
     "docs/metrics.md",
     "docs/logs.md",
     "docs/page.md",
+    "docs/kubernetes.md",
+    "docs/image.md",
     "docs/observability.md",
     "docs/alerts.md",
     "docs/audit.md",

@@ -1,0 +1,94 @@
+"""What the sidecar makes of its files and variables, and whether the manifests around it agree."""
+
+import pathlib
+import re
+import subprocess
+
+import yaml
+
+from cluster import ROOT, container
+from rules import SECRETS
+
+# What the example takes after SIGTERM, at most.
+BIDDER_GRACE_S = int(
+    re.search(r"const GRACE: Duration = Duration::from_secs\((\d+)\)", (ROOT / "examples/bidder.rs").read_text())[1]
+)
+
+
+def effective(pod):
+    """The configuration as the program itself reads it: every mistake in a file or a variable is told here."""
+    command = [*pod.command("bidgate"), "--print-config"]
+    printed = subprocess.run(command, env=pod.environment("bidgate"), capture_output=True, text=True)
+    return (yaml.safe_load(printed.stdout), "") if printed.returncode == 0 else (None, printed.stderr)
+
+
+def problems(pod):
+    settings, mistakes = effective(pod)
+    if settings is None:
+        yield f"the sidecar refuses its configuration: {mistakes}"
+        return
+    yield from socket(pod, settings)
+    yield from admin(pod, settings)
+    yield from probes(pod, settings)
+    yield from ending(pod, settings)
+    yield from keys(pod, settings)
+    if settings["workers"] == 0:
+        yield "workers: one for each core of the node, whatever the pod may use of them"
+
+
+def socket(pod, settings):
+    """The socket is in a folder that both containers have, and nobody else."""
+    shared = pod.folders["bidgate-socket"]
+    sockets = [pathlib.Path(text.removeprefix("unix://")) for text in settings["listen"] if text.startswith("unix://")]
+    if not sockets or any(path.parent != shared for path in sockets):
+        yield f"the socket is not in the shared folder: {settings['listen']}"
+    for text in settings["listen"]:
+        if not text.startswith("unix://") and not text.startswith("127.0.0.1:"):
+            yield f"gRPC is open to other pods: {text}"
+    sidecar = {argument for argument in pod.command("bidder") if argument.startswith(("unix:", "http://"))}
+    listening = {text if text.startswith("unix") else f"http://{text}" for text in settings["listen"]}
+    if not sidecar or not sidecar <= listening:
+        yield f"the bidder asks at {sidecar}, and the sidecar listens at {listening}"
+
+
+def admin(pod, settings):
+    """Open to other pods only where a port says so, and that one is named as the PodMonitor wants it."""
+    declared = {port["name"]: port["containerPort"] for port in container(pod.template, "bidgate").get("ports", [])}
+    host, port = settings["admin"].rsplit(":", 1)
+    expected = {} if host == "127.0.0.1" else {"bidgate-admin": int(port)}
+    if {name: pod.port(number) for name, number in declared.items()} != expected:
+        yield f"admin is {settings['admin']}, ports are {declared}"
+
+
+def probes(pod, settings):
+    port = settings["admin"].rsplit(":", 1)[1]
+    asked = {*settings["listen"], f"127.0.0.1:{port}"}
+    for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
+        probe = container(pod.template, "bidgate")[kind]
+        address = pod.mapped(probe["exec"]["command"][-1])
+        if address not in asked:
+            yield f"{kind} asks {address}, and the sidecar listens at {asked}"
+        # `bidgate healthcheck` gives up after 2 s itself, and says why.
+        if probe.get("timeoutSeconds", 1) <= 2:
+            yield f"{kind} is cut off before the check has said what is wrong"
+
+
+def ending(pod, settings):
+    """The time that a pod has is enough for all that may happen in it, one after the other."""
+    spec = pod.template["spec"]
+    before_s = container(pod.template, "bidder")["lifecycle"]["preStop"]["sleep"]["seconds"]
+    telemetry = settings["telemetry"]
+    flush_ms = 0 if telemetry["sink"] == "none" else telemetry["flush_timeout_ms"]
+    shutdown = settings["shutdown"]
+    sidecar_s = (shutdown["drain_delay_ms"] + shutdown["grace_ms"] + flush_ms) / 1000
+    needed_s = before_s + BIDDER_GRACE_S + sidecar_s
+    if spec.get("terminationGracePeriodSeconds", 30) < needed_s:
+        yield f"terminationGracePeriodSeconds is less than the {needed_s} s that the end may take"
+
+
+def keys(pod, settings):
+    """Key files are where a Secret puts them."""
+    for key in ("api_key", "secret_key"):
+        path = settings["telemetry"].get(f"{key}_file")
+        if path and (pathlib.Path(path).parent != pod.folders.get("bidgate-telemetry") or key not in path):
+            yield f"telemetry.{key}_file is {path}: no Secret puts it there: {SECRETS}"
