@@ -23,18 +23,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("evaluate", &["limits", "call", "openrtb", "verdict", "auction", "gate", "policy"]),
     // Around it: bytes, counters and settings.
     ("wire",     &["limits", "call", "openrtb", "verdict", "policy", "evaluate"]),
-    ("callers",  &["limits"]),
-    ("metrics",  &["callers", "verdict", "policy", "evaluate"]),
+    ("sync",     &[]),
+    ("callers",  &["limits", "sync"]),
+    ("metrics",  &["sync", "callers", "verdict", "policy", "evaluate"]),
     ("config",   &["limits", "document", "policy"]),
     ("background", &[]),
     ("log",      &["background", "config"]),
     ("proto",    &[]),
     ("reply_json", &["proto"]),
     ("tls",      &[]),
-    ("telemetry", &["limits", "callers", "verdict", "policy", "evaluate", "wire", "background", "metrics", "config", "log", "tls"]),
+    ("telemetry", &["limits", "sync", "callers", "verdict", "policy", "evaluate", "wire", "background", "metrics", "config", "log", "tls"]),
     ("otlp",     &["document", "verdict", "wire", "background", "metrics", "tls", "telemetry"]),
     // The edges. The command line starts the server, and reads files instead of messages.
-    ("server",   &["limits", "document", "verdict", "policy", "evaluate", "wire", "background", "metrics", "config", "log", "proto", "reply_json", "telemetry", "otlp"]),
+    ("server",   &["limits", "sync", "document", "verdict", "policy", "evaluate", "wire", "background", "metrics", "config", "log", "proto", "reply_json", "telemetry", "otlp"]),
     ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "proto", "reply_json", "otlp", "server"]),
 ];
 
