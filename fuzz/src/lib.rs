@@ -1,10 +1,8 @@
 //! What fuzz targets need: the facts of `tests/facts`, with the oracle and the generator that they are held against.
 #[path = "../../tests/facts/mod.rs"]
 mod facts;
-#[expect(dead_code, reason = "tests use more of it")]
 #[path = "../../tests/generate/mod.rs"]
 mod generate;
-#[expect(dead_code, reason = "tests use more of it")]
 #[path = "../../tests/left/mod.rs"]
 mod left;
 #[path = "../../tests/oracle/mod.rs"]

@@ -133,13 +133,14 @@ pub(super) fn is_judged(bytes: &[u8]) {
     }
 }
 
-/// The bytes decide what the generator of auctions draws.
+/// The bytes are the seed of the generator of auctions, policies and expressions.
 pub(super) fn generated_is_judged(bytes: &[u8]) {
-    // Fewer draw next to nothing, and the generator of numbers wants more than none.
-    if bytes.len() < 64 {
-        return;
+    let mut seed = [0; 32];
+    for (position, byte) in bytes.iter().enumerate() {
+        let at = position % seed.len();
+        seed[at] = u8::wrapping_add(seed[at], *byte).rotate_left(3);
     }
-    let draws = TestRng::from_seed(RngAlgorithm::PassThrough, bytes);
+    let draws = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(Config::default(), draws);
     let Ok(tree) = generate::case().new_tree(&mut runner) else {
         return;
