@@ -14,8 +14,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem at a place. A path that holds a key of telemetry is not told; control characters in it are escaped, for
-    /// it is shown on terminals.
+    /// A problem at a place. A path that holds a key of telemetry is not told; control characters in it and in the
+    /// place are escaped, for both are shown on terminals.
     pub fn new(
         place: impl Into<String>,
         path: impl Into<String>,
@@ -23,7 +23,7 @@ impl Problem {
     ) -> Self {
         let path = path.into();
         Self {
-            place: place.into(),
+            place: visible(&place.into()),
             path: if holds_key(&path) {
                 A_KEY.to_owned()
             } else {
