@@ -5,10 +5,9 @@
 //! under ever new names grows neither memory nor the labels of metrics (spec: telemetry §2).
 
 use std::array;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::limits::{AGENT_ID_BYTES, CALLERS_MAX, TOOL_BYTES};
+use crate::sync::{AtomicBool, AtomicUsize, OnceLock, Ordering};
 
 /// The callers seen so far. All workers share it; none waits for another.
 #[derive(Debug)]

@@ -30,6 +30,7 @@
 //! | --- | --- |
 //! | [`evaluate`] | the hot path: decode, guard, join, run the gates, give the verdict |
 //! | [`call`] | what a caller asks: the input of an evaluation |
+//! | `sync` | the atomics of what threads share without a lock, for `models` to put its own in their place |
 //! | [`callers`] | who calls, each under a number |
 //! | [`openrtb`] | the field's vocabulary: payload reading, taxonomies, domains, currencies, codes |
 //! | [`automaton`] | regular expressions as finished tables |
@@ -72,6 +73,8 @@
 pub mod evaluate;
 
 mod call;
+
+mod sync;
 
 pub mod callers;
 

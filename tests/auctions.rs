@@ -14,10 +14,12 @@ mod tests {
     #[test]
     fn the_engine_answers_every_auction_as_it_says() {
         let mut engine = Engine::new();
-        report(|fixture| match engine.judge(&fixture.case) {
-            Ok(observed) => fixture.differences_observed(&observed),
-            Err(disagreement) => vec![disagreement.to_string()],
-        });
+        report(
+            |fixture| match engine.judge_under(&fixture.case, &fixture.case.compile_policy()) {
+                Ok(observed) => fixture.differences_observed(&observed),
+                Err(disagreement) => vec![disagreement.to_string()],
+            },
+        );
     }
 
     #[test]

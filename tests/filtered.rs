@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod generate;
 #[cfg(test)]
+mod left;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 #[expect(dead_code, reason = "answers are not compared here")]
@@ -11,26 +13,23 @@ mod support;
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::collections::BTreeSet;
     use std::fs;
     use std::path::Path;
 
-    use bidgate::evaluate::{Call, Clock, Evaluator};
+    use bidgate::evaluate::{Clock, Evaluator};
     use bidgate::limits::Limits;
-    use bidgate::policy::Policy;
-    use bidgate::proto::{EvaluateResponse, GateStatus, Verdict};
-    use bidgate::wire::EvaluationId;
+    use bidgate::proto::{EvaluateResponse, GateStatus};
     use proptest::collection::vec;
     use proptest::prop_oneof;
     use proptest::sample::select;
     use proptest::strategy::{Strategy, ValueTree as _};
     use proptest::test_runner::TestRunner;
-    use prost::Message as _;
     use serde::Deserialize;
     use serde_json::{Value, json};
 
     use crate::generate;
     use crate::generate::text::{Json, Spelling};
+    use crate::left::{self, Left, judge, wanting};
     use crate::support::Case;
 
     #[derive(Deserialize)]
@@ -152,7 +151,7 @@ mod tests {
         emptied: usize,
     }
 
-    /// Compares what is left of generated auctions with what naive removal leaves, and judges it again.
+    /// What becomes of what is left of so many auctions.
     fn check_all(cases: impl Strategy<Value = Case>, times: usize) -> Count {
         let (mut evaluator, mut runner) = (
             Evaluator::new(Limits::default()),
@@ -161,53 +160,14 @@ mod tests {
         let mut count = Count::default();
         for _ in 0..times {
             let case = cases.new_tree(&mut runner).unwrap().current();
-            let reply = filtered(&mut evaluator, &case);
-            count_left(&case, &reply, &mut count);
-            assert_passes(&mut evaluator, &case, &reply);
+            match left::check(&mut evaluator, &case, &case.compile_policy()) {
+                Left::Unchanged => count.unchanged += 1,
+                Left::Cut => count.cut += 1,
+                Left::Emptied => count.emptied += 1,
+                Left::Unknown => {}
+            }
         }
         count
-    }
-
-    fn count_left(case: &Case, reply: &EvaluateResponse, count: &mut Count) {
-        let left = &reply.filtered_response[..];
-        match (reply.verdict(), naive(&case.response, reply)) {
-            (Verdict::Pass | Verdict::NoBid, _) => {
-                assert_eq!(left, case.response, "{case:?}");
-                count.unchanged += 1;
-            }
-            (Verdict::Fail, Some(expected)) if any_may_go(reply, &expected) => {
-                let parsed: Value = serde_json::from_slice(left).unwrap();
-                assert_eq!(parsed, expected, "{case:?}");
-                assert!(is_subsequence(left, &case.response), "{case:?}");
-                count.cut += 1;
-            }
-            // Too large a number for this parser.
-            (Verdict::Fail, None) => {}
-            _ => {
-                assert!(is_no_bid(left), "{case:?}\n{}", left.escape_ascii());
-                count.emptied += 1;
-            }
-        }
-    }
-
-    /// Judges what is left. How late it is by then is no matter, and a request that cannot be read stays that way.
-    fn assert_passes(evaluator: &mut Evaluator, case: &Case, first: &EvaluateResponse) {
-        let left = first.filtered_response.clone();
-        if first
-            .error
-            .as_ref()
-            .is_some_and(|error| error.payload == "bid_request")
-        {
-            return assert!(left.is_empty());
-        }
-        let mut again = case.clone();
-        again.response.clone_from(&left);
-        again.timing.elapsed_us = None;
-        again.timing.started_at_unix_us = None;
-        let second = filtered(evaluator, &again);
-        let passed = matches!(second.verdict(), Verdict::Pass | Verdict::NoBid);
-        assert!(passed, "{again:?}\n{second:#?}");
-        assert_eq!(second.filtered_response, left, "{again:?}");
     }
 
     #[test]
@@ -308,84 +268,8 @@ mod tests {
         }
     }
 
-    fn wanting(case: &Case) -> Call<'_> {
-        Call {
-            want_filtered_response: true,
-            ..case.call()
-        }
-    }
-
     fn filtered(evaluator: &mut Evaluator, case: &Case) -> EvaluateResponse {
         let policy = case.compile_policy();
         judge(evaluator, &wanting(case), &policy, &case.clock())
-    }
-
-    fn judge(
-        evaluator: &mut Evaluator,
-        call: &Call<'_>,
-        policy: &Policy,
-        clock: &impl Clock,
-    ) -> EvaluateResponse {
-        let mut reply = Vec::new();
-        evaluator
-            .evaluate(call, policy, clock)
-            .encode(EvaluationId(1), &mut reply);
-        EvaluateResponse::decode(reply.as_slice()).unwrap()
-    }
-
-    /// The response without its rejected bids, by way of a tree. None where this parser is at its limits.
-    fn naive(response: &[u8], reply: &EvaluateResponse) -> Option<Value> {
-        let mut root: Value = serde_json::from_slice(response).ok()?;
-        let rejected: BTreeSet<_> = reply
-            .bids
-            .iter()
-            .filter(|bid| !bid.passed)
-            .map(|bid| (bid.seatbid_index as usize, bid.bid_index as usize))
-            .collect();
-        let seatbids = root.get_mut("seatbid")?.as_array_mut()?;
-        let mut left = Vec::new();
-        for (seatbid_index, mut seatbid) in std::mem::take(seatbids).into_iter().enumerate() {
-            if seatbid.is_object() {
-                let Some(bids) = seatbid.get_mut("bid").and_then(Value::as_array_mut) else {
-                    continue;
-                };
-                let mut bid_index = 0..;
-                bids.retain(|_| !rejected.contains(&(seatbid_index, bid_index.next().unwrap())));
-                if !bids.iter().any(Value::is_object) {
-                    continue;
-                }
-            }
-            left.push(seatbid);
-        }
-        *seatbids = left;
-        Some(root)
-    }
-
-    /// Whether every gate judged the bids, and left one.
-    fn any_may_go(reply: &EvaluateResponse, left: &Value) -> bool {
-        let judged = reply
-            .gates
-            .iter()
-            .all(|gate| gate.status() != GateStatus::Aborted);
-        let mut seatbids = left["seatbid"].as_array().into_iter().flatten();
-        judged && seatbids.any(Value::is_object)
-    }
-
-    /// Empty, or an object of `nbr` with or without an `id` before it.
-    fn is_no_bid(left: &[u8]) -> bool {
-        if left.is_empty() {
-            return true;
-        }
-        let Ok(Value::Object(mut members)) = serde_json::from_slice(left) else {
-            return false;
-        };
-        let nbr = members.remove("nbr").and_then(|nbr| nbr.as_u64());
-        let id = members.remove("id");
-        nbr.is_some_and(|nbr| nbr > 0) && id.is_none_or(|id| id.is_string()) && members.is_empty()
-    }
-
-    fn is_subsequence(part: &[u8], whole: &[u8]) -> bool {
-        let mut whole = whole.iter();
-        part.iter().all(|byte| whole.any(|other| other == byte))
     }
 }

@@ -23,8 +23,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("evaluate", &["limits", "call", "openrtb", "verdict", "auction", "gate", "policy"]),
     // Around it: bytes, counters and settings.
     ("wire",     &["limits", "call", "openrtb", "verdict", "policy", "evaluate"]),
-    ("callers",  &["limits"]),
-    ("metrics",  &["callers", "verdict", "policy", "evaluate"]),
+    ("sync",     &[]),
+    ("callers",  &["limits", "sync"]),
+    ("metrics",  &["sync", "callers", "verdict", "policy", "evaluate"]),
     ("config",   &["limits", "document", "policy"]),
     ("background", &[]),
     ("log",      &["background", "config"]),
@@ -33,10 +34,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("proto",    &[]),
     ("reply_json", &["proto"]),
     ("tls",      &[]),
-    ("telemetry", &["limits", "callers", "verdict", "policy", "evaluate", "wire", "background", "rotation", "audit", "metrics", "config", "log", "tls"]),
+    ("telemetry", &["limits", "sync", "callers", "verdict", "policy", "evaluate", "wire", "background", "rotation", "audit", "metrics", "config", "log", "tls"]),
     ("otlp",     &["document", "verdict", "wire", "background", "metrics", "tls", "telemetry"]),
     // The edges. The command line starts the server, and reads files instead of messages.
-    ("server",   &["limits", "document", "verdict", "policy", "evaluate", "wire", "background", "audit", "metrics", "config", "log", "proto", "reply_json", "tls", "telemetry", "otlp"]),
+    ("server",   &["limits", "sync", "document", "verdict", "policy", "evaluate", "wire", "background", "audit", "metrics", "config", "log", "proto", "reply_json", "tls", "telemetry", "otlp"]),
     ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "audit", "proto", "reply_json", "otlp", "server"]),
 ];
 

@@ -15,7 +15,7 @@ pub struct Problem {
 
 impl Problem {
     /// A problem at a place. A path that holds a key of telemetry is not told, nor is a key in the name of a place; control
-    /// characters in the path are escaped, for it is shown on terminals.
+    /// characters in both are escaped, for they are shown on terminals.
     pub fn new(
         place: impl Into<String>,
         path: impl Into<String>,
@@ -23,7 +23,7 @@ impl Problem {
     ) -> Self {
         let path = path.into();
         Self {
-            place: without_keys(&place.into()),
+            place: visible(&without_keys(&place.into())),
             path: if holds_key(&path) {
                 A_KEY.to_owned()
             } else {

@@ -1,11 +1,11 @@
 //! Counters with one writer each.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
+use super::counter::Counter;
 use super::histogram::Histogram;
 use super::rpc_method::RpcMethod;
 use crate::callers::CallerId;
 use crate::policy::GateSlot;
+use crate::sync::{AtomicBool, Ordering};
 use crate::verdict::{GateMode, GateStatus, Reason, Verdict};
 
 /// One worker's counters. Aligned to two cache lines, so that no other worker's data shares one with them.
@@ -136,28 +136,5 @@ impl OutcomeCells {
         self.by_reason
             .get(reason as usize)
             .unwrap_or(&self.without_reason)
-    }
-}
-
-/// A number that one thread adds to and any thread reads.
-#[derive(Debug, Default)]
-pub(super) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(super) fn increment(&self) {
-        self.add(1);
-    }
-
-    /// INVARIANT (single writer): no other thread adds, so nothing is lost between load and store, and neither
-    /// locks the bus.
-    pub(super) fn add(&self, amount: u64) {
-        self.0.store(
-            self.0.load(Ordering::Relaxed).wrapping_add(amount),
-            Ordering::Relaxed,
-        );
-    }
-
-    pub(super) fn read(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
     }
 }

@@ -1,6 +1,6 @@
 //! Durations by size, from the microsecond of an empty auction to well past the budget of 15 ms.
 
-use super::cells::Counter;
+use super::counter::Counter;
 
 /// Upper bounds of the buckets but the last, in nanoseconds. Steps of a fifth or so where percentiles are looked at: at
 /// 2 to 10 us an evaluation stands, at 10 to 20 ms a budget ends.

@@ -6,6 +6,7 @@
 pub(crate) mod catalog;
 
 mod cells;
+mod counter;
 mod evaluations;
 mod gauges;
 mod histogram;

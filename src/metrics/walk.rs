@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Metrics;
 use super::catalog::{self, Family};
-use super::cells::{Cells, Counter, OutcomeCells};
+use super::cells::{Cells, OutcomeCells};
+use super::counter::Counter;
 use super::evaluations::Evaluations;
 use super::gauges::{
     AuditGauges, OtlpCounts, PolicyGauges, ServerGauges, TelemetryGauges, TlsGauges,

@@ -6,10 +6,10 @@
 //! streams of its connection, and is nobody else's loss.
 
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::refusal::Refusal;
 use super::worker::Worker;
+use crate::sync::{AtomicUsize, Ordering};
 
 /// The count, and its bound. The one number on the path of a call that workers share.
 #[derive(Debug)]

@@ -5,11 +5,11 @@
 //! therefore never sees more ends than offers, and what is in between is in flight.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::batch::{Drops, Outcome};
 use super::ring::Ring;
 use crate::metrics::TelemetryGauges;
+use crate::sync::{AtomicU64, Ordering};
 
 /// The numbers, as they grow.
 #[derive(Debug)]

@@ -5,7 +5,8 @@
 //! `written`; what the consumer has done with it gives back by a release of `read`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sync::{AtomicU64, Ordering};
 
 /// A queue of `slots` entries of at most `words` words each.
 pub(super) fn ring(slots: usize, words: usize) -> (Producer, Consumer) {

@@ -119,7 +119,7 @@ enum Value<'a> {
     Fixed32,
 }
 
-fn field<'a>(message: &mut &'a [u8]) -> Option<(u64, Value<'a>)> {
+fn field<'a>(message: &mut &'a [u8]) -> Option<(u32, Value<'a>)> {
     let tag = varint(message)?;
     let value = match tag & 7 {
         0 => Value::Varint(varint(message)?),
@@ -131,17 +131,18 @@ fn field<'a>(message: &mut &'a [u8]) -> Option<(u64, Value<'a>)> {
         5 => message.split_off(..4).map(|_| Value::Fixed32)?,
         _ => return None,
     };
-    Some((tag >> 3, value)).filter(|&(number, _)| number != 0)
+    let number = u32::try_from(tag).ok()? >> 3;
+    Some((number, value)).filter(|_| number != 0)
 }
 
-/// Seven bits a byte, the lowest first, at most ten bytes.
+/// Seven bits a byte, the lowest first, at most ten bytes, of the tenth of which one bit is left.
 fn varint(message: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
         let byte = *message.split_off_first()?;
         value |= u64::from(byte & 0x7f) << shift;
         if byte < 0x80 {
-            return Some(value);
+            return (shift < 63 || byte <= 1).then_some(value);
         }
     }
     None

@@ -140,19 +140,35 @@ impl Engine {
         self.reply.len()
     }
 
-    /// The engine's answer to a case.
-    pub(crate) fn judge(&mut self, case: &Case) -> Result<Observed, Disagreement> {
-        let policy = case.compile_policy();
-        self.run(&case.call(), &policy, case.clock());
-        let reply = EvaluateResponse::decode(self.reply.as_slice())
-            .map_err(|error| Disagreement(format!("the reply does not decode: {error}")))?;
-        observe(case, &policy, &reply)
+    /// The engine's answer to a case, whose policy is at hand.
+    pub(crate) fn judge_under(
+        &mut self,
+        case: &Case,
+        policy: &Policy,
+    ) -> Result<Observed, Disagreement> {
+        observe(case, policy, &self.reply_under(case, policy)?)
+    }
+
+    /// The reply as a client has it.
+    pub(crate) fn reply_under(
+        &mut self,
+        case: &Case,
+        policy: &Policy,
+    ) -> Result<EvaluateResponse, Disagreement> {
+        self.run(&case.call(), policy, case.clock());
+        EvaluateResponse::decode(self.reply.as_slice())
+            .map_err(|error| Disagreement(format!("the reply does not decode: {error}")))
     }
 
     /// Compares the engine's answer with the oracle's.
     pub(crate) fn check(&mut self, case: &Case) -> Result<(), Disagreement> {
+        self.check_under(case, &case.compile_policy())
+    }
+
+    /// The same, with the case's policy at hand.
+    pub(crate) fn check_under(&mut self, case: &Case, policy: &Policy) -> Result<(), Disagreement> {
         let expected = case.expected();
-        let observed = self.judge(case)?.answer;
+        let observed = self.judge_under(case, policy)?.answer;
         if expected.contains(&observed) {
             return Ok(());
         }

@@ -6,7 +6,7 @@ mod layers;
 
 use super::effective::Effective;
 use super::node::{Entry, Node, Value};
-use super::problem::Problem;
+use super::problem::{Problem, visible};
 use super::shape::{Keys, Shape};
 use super::suggest::closest;
 use super::wanted::Wanted;
@@ -129,7 +129,7 @@ impl Section {
     pub fn file(&mut self, key: &str) -> Option<TextFile> {
         let path = self.optional_string(key)?;
         let path = self.node.nearest(key).folder().join(path);
-        let name = path.display().to_string();
+        let name = visible(&path.display().to_string());
         match read_text(&path) {
             Ok(text) => Some(TextFile { name, text }),
             Err(error) => {
