@@ -100,11 +100,13 @@ pub(crate) fn anchors(page: &str) -> Vec<String> {
 }
 
 /// The README, and the pages with what it leaves out.
-pub(crate) const PAGES: [&str; 17] = [
+pub(crate) const PAGES: [&str; 19] = [
     "README.md",
+    "SECURITY.md",
     "docs/README.md",
     "docs/calls.md",
     "docs/policy.md",
+    "docs/running.md",
     "docs/operation.md",
     "docs/failures.md",
     "docs/security.md",
