@@ -83,6 +83,21 @@ pub enum Event {
         /// Of the one that is used on.
         id: String,
     },
+    /// What the server proves itself with, or asks of others, was read for the first time.
+    CredentialLoaded {
+        /// Which.
+        credential: &'static str,
+    },
+    /// Its files were read again and count from here on, be it another one or not.
+    CredentialReplaced {
+        /// Which.
+        credential: &'static str,
+    },
+    /// Its files were read again, and the one before counts on.
+    CredentialRefused {
+        /// Which.
+        credential: &'static str,
+    },
     /// The log was told to change.
     LogChanged {
         /// The level before.
@@ -148,6 +163,9 @@ impl Event {
             Self::PolicySwapped { .. } => "policy_swapped",
             Self::PolicyRefused { .. } => "policy_refused",
             Self::ListenerOpened { .. } => "listener_opened",
+            Self::CredentialLoaded { .. } => "credential_loaded",
+            Self::CredentialReplaced { .. } => "credential_replaced",
+            Self::CredentialRefused { .. } => "credential_refused",
             Self::KeyLoaded { .. } => "key_loaded",
             Self::KeyReplaced { .. } => "key_replaced",
             Self::KeyRefused { .. } => "key_refused",

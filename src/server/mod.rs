@@ -266,7 +266,7 @@ fn start_control(
         let reloading = reload::start(source.clone(), policy, settings.audit.clone())?;
         control.spawn_local(reloading);
     }
-    if let Some(watching) = settings.credentials.watch()? {
+    if let Some(watching) = settings.credentials.watch(settings.audit.clone())? {
         control.spawn_local(watching);
     }
     Ok(control)

@@ -178,6 +178,24 @@ fn a_head_that_was_kept_finds_a_chain_that_was_cut() {
 }
 
 #[test]
+fn what_the_admin_port_asks_for_is_told_without_being_said() {
+    let place = Place::new();
+    let token = place.folder.path().join("token");
+    fs::write(&token, "0123456789abcdef").unwrap();
+    let sidecar = place.start(&[&format!("--admin-token-file={}", token.display())]);
+    place.await_event("credential_loaded", 1);
+    fs::write(&token, "short").unwrap();
+    place.await_event("credential_refused", 1);
+    fs::write(&token, "fedcba9876543210").unwrap();
+    place.await_event("credential_replaced", 1);
+    sidecar.end();
+    assert_eq!(place.verify(&[]).code, 0);
+    let told = fs::read_to_string(place.audit()).unwrap();
+    assert!(told.contains("\"credential\":\"admin_token\""), "{told}");
+    assert!(!told.contains("0123456789abcdef") && !told.contains("fedcba9876543210"));
+}
+
+#[test]
 fn a_line_that_is_gone_is_found_and_the_next_start_keeps_the_file() {
     let place = Place::new();
     place.start(&[]).end();

@@ -22,6 +22,7 @@ pub(super) use token::LivingToken;
 use watched::Watched;
 
 use super::signals;
+use crate::audit::{Audit, Event};
 use crate::background;
 use crate::config::{ADMIN_TOKEN_VARIABLE, Config};
 use crate::document::Problems;
@@ -74,9 +75,17 @@ impl Credentials {
 
     /// Starts the thread that looks at the files again. The returned future passes SIGHUPs on to it, and ends it when
     /// dropped. None if there are no files.
-    pub(super) fn watch(&self) -> io::Result<Option<impl Future<Output = ()> + use<>>> {
+    pub(super) fn watch(
+        &self,
+        audit: Audit,
+    ) -> io::Result<Option<impl Future<Output = ()> + use<>>> {
+        let loaded = |credential| audit.note(Event::CredentialLoaded { credential });
         if let Some(tls) = &self.tls {
             tls.announce();
+            loaded(LivingTls::NAME);
+        }
+        if self.token.is_some() {
+            loaded(LivingToken::NAME);
         }
         let tls = self.tls.as_ref().map(LivingTls::watched);
         let token = self.token.as_ref().and_then(LivingToken::watched);
@@ -87,17 +96,19 @@ impl Credentials {
         let hangups = signals::hangups()?;
         // A SIGHUP that arrives while another waits asks for nothing more.
         let (orders, ordered) = sync_channel(1);
-        background::spawn("bidgate-files", move || watch(watched, &ordered))?;
+        background::spawn("bidgate-files", move || watch(watched, &ordered, &audit))?;
         Ok(Some(signals::pass_on(hangups, orders, "certificates")))
     }
 }
 
-fn watch(mut watched: Vec<Watched>, orders: &Receiver<()>) {
+fn watch(mut watched: Vec<Watched>, orders: &Receiver<()>, audit: &Audit) {
     loop {
         let settling = watched.iter().any(Watched::is_settling);
         match orders.recv_timeout(if settling { SETTLE } else { LOOK_EVERY }) {
-            Ok(()) => watched.iter_mut().for_each(Watched::read_again),
-            Err(RecvTimeoutError::Timeout) => watched.iter_mut().for_each(Watched::look),
+            Ok(()) => watched.iter_mut().for_each(|files| files.read_again(audit)),
+            Err(RecvTimeoutError::Timeout) => {
+                watched.iter_mut().for_each(|files| files.look(audit));
+            }
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }

@@ -139,17 +139,25 @@ impl LivingTls {
 
     pub(super) fn watched(this: &Arc<Self>) -> Watched {
         let tls = Arc::clone(this);
-        Watched::new(paths(&this.files), this.read, move |texts| {
-            tls.replace(texts);
-        })
+        let replace = move |texts: &Texts| tls.replace(texts);
+        Watched::new(Self::NAME, paths(&this.files), this.read, replace)
     }
 
-    /// Lets all connections to come have what stands in the files, if nothing is wrong with it.
-    fn replace(&self, texts: &Texts) {
+    /// What the audit log calls it.
+    pub(super) const NAME: &str = "tls";
+
+    /// Lets all connections to come have what stands in the files, if nothing is wrong with it. False otherwise.
+    fn replace(&self, texts: &Texts) -> bool {
         let identity = identity(&self.files, texts);
         match identity.and_then(|identity| self.not_ended(identity)) {
-            Ok(identity) => self.serve(identity),
-            Err(problem) => self.refuse(problem),
+            Ok(identity) => {
+                self.serve(identity);
+                true
+            }
+            Err(problem) => {
+                self.refuse(problem);
+                false
+            }
         }
     }
 

@@ -77,19 +77,24 @@ impl LivingToken {
     pub(super) fn watched(this: &Arc<Self>) -> Option<Watched> {
         let file = this.file.clone()?;
         let token = Arc::clone(this);
-        Some(Watched::new(vec![file], this.read, move |texts| {
-            token.replace(texts);
-        }))
+        let replace = move |texts: &Texts| token.replace(texts);
+        Some(Watched::new(Self::NAME, vec![file], this.read, replace))
     }
 
-    fn replace(&self, texts: &Texts) {
+    /// What the audit log calls it.
+    pub(super) const NAME: &str = "admin_token";
+
+    /// False when the one before stays.
+    fn replace(&self, texts: &Texts) -> bool {
         match in_file(texts) {
             Ok(digest) => {
                 self.digest.store(Arc::new(digest));
                 tracing::info!("admin token loaded");
+                true
             }
             Err(problem) => {
                 tracing::warn!(%problem, "admin token refused: the one before is asked for");
+                false
             }
         }
     }

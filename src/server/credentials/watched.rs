@@ -4,11 +4,15 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::texts::{Fingerprint, Texts};
+use crate::audit::{Audit, Event};
 
 /// Files that belong together, and what to do with what stands in them.
 pub(super) struct Watched {
+    /// What they hold.
+    credential: &'static str,
     files: Vec<PathBuf>,
-    replace: Box<dyn Fn(&Texts) + Send>,
+    /// False when the one before stays.
+    replace: Box<dyn Fn(&Texts) -> bool + Send>,
     /// What was read last, good or not.
     tried: Fingerprint,
     /// What the files are, as long as it has not been seen twice.
@@ -18,11 +22,13 @@ pub(super) struct Watched {
 impl Watched {
     /// Files that have been read, and were this.
     pub(super) fn new(
+        credential: &'static str,
         files: Vec<PathBuf>,
         read: Fingerprint,
-        replace: impl Fn(&Texts) + Send + 'static,
+        replace: impl Fn(&Texts) -> bool + Send + 'static,
     ) -> Self {
         Self {
+            credential,
             files,
             replace: Box::new(replace),
             tried: read,
@@ -36,29 +42,34 @@ impl Watched {
     }
 
     /// Reads the files if they have changed, and are as they were at the look before.
-    pub(super) fn look(&mut self) {
+    pub(super) fn look(&mut self, audit: &Audit) {
         let texts = Texts::read(&self.files);
         let found = texts.fingerprint();
         if found == self.tried {
             self.seen = None;
         } else if self.seen == Some(found) {
-            self.take(&texts, found);
+            self.take(&texts, found, audit);
         } else {
             self.seen = Some(found);
         }
     }
 
     /// Reads the files, whatever they are.
-    pub(super) fn read_again(&mut self) {
+    pub(super) fn read_again(&mut self, audit: &Audit) {
         let texts = Texts::read(&self.files);
         let found = texts.fingerprint();
-        self.take(&texts, found);
+        self.take(&texts, found, audit);
     }
 
-    fn take(&mut self, texts: &Texts, found: Fingerprint) {
+    fn take(&mut self, texts: &Texts, found: Fingerprint, audit: &Audit) {
         self.tried = found;
         self.seen = None;
-        (self.replace)(texts);
+        let credential = self.credential;
+        audit.note(if (self.replace)(texts) {
+            Event::CredentialReplaced { credential }
+        } else {
+            Event::CredentialRefused { credential }
+        });
     }
 }
 
@@ -86,11 +97,11 @@ mod tests {
         write("1");
         let (tell, told) = channel();
         let read = Texts::read(&files).fingerprint();
-        let mut watched = Watched::new(files.clone(), read, move |texts| {
-            tell.send(texts.get(1).map(<[u8]>::to_vec)).unwrap();
+        let mut watched = Watched::new("both", files.clone(), read, move |texts| {
+            tell.send(texts.get(1).map(<[u8]>::to_vec)).is_ok()
         });
         let mut look = || {
-            watched.look();
+            watched.look(&Audit::default());
             (told.try_recv().ok(), watched.is_settling())
         };
         assert_eq!(look(), (None, false));
@@ -105,7 +116,7 @@ mod tests {
         assert_eq!(look(), (Some(Err(std::io::ErrorKind::NotFound)), false));
         assert_eq!(look(), (None, false));
         write("22");
-        watched.read_again();
+        watched.read_again(&Audit::default());
         assert_eq!(told.try_recv(), Ok(Ok(b"22".to_vec())));
     }
 }
