@@ -192,6 +192,28 @@ mod tests {
     }
 
     #[test]
+    fn an_image_is_built_of_every_member_of_the_workspace() {
+        let read = |file| fs::read_to_string(root().join(file)).unwrap();
+        let (manifest, admitted) = (read("Cargo.toml"), read(".dockerignore"));
+        let members = manifest
+            .lines()
+            .find(|line| line.starts_with("members = "))
+            .unwrap();
+        let members: Vec<_> = members
+            .split('"')
+            .skip(1)
+            .step_by(2)
+            .filter(|member| *member != ".")
+            .collect();
+        assert!(!members.is_empty());
+        for member in members {
+            let folder = member.split('/').next().unwrap();
+            let line = format!("!{folder}");
+            assert!(admitted.lines().any(|admits| admits == line), "{member}");
+        }
+    }
+
+    #[test]
     fn every_dependency_says_why_it_is_there() {
         let mut dependencies = 0;
         for file in files().iter().filter(|path| path.ends_with("Cargo.toml")) {

@@ -309,6 +309,9 @@ mod tests {
                 serves: Serves::Grpc,
                 address: text(),
             },
+            Event::CredentialLoaded { credential: "tls" },
+            Event::CredentialReplaced { credential: "tls" },
+            Event::CredentialRefused { credential: "tls" },
             Event::KeyLoaded {
                 key: "secret",
                 id: text(),

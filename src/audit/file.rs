@@ -117,9 +117,14 @@ impl AuditFile {
             return self.set_aside(&file, &scan).map(|()| None);
         }
         let mut last_event = scan.last.map(|(_, event)| event);
-        self.head = scan.head;
+        let left = std::mem::replace(&mut self.head, scan.head);
         if scan.lines == 0 {
-            last_event = self.find_rotated()?;
+            let rotated = self.find_rotated();
+            if rotated.is_err() {
+                // Whether the file is as it was left is still to be told.
+                self.head = left;
+            }
+            last_event = rotated?;
         }
         if let Ending::Torn { torn, .. } = scan.end {
             self.found.insert(0, Event::LineTorn { torn });

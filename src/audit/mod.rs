@@ -96,13 +96,19 @@ impl Audit {
             .map_or_else(Counts::default, |writing| writing.state.counts())
     }
 
-    /// Waits until everything told is written, or cannot be, for some seconds at most. What is told later is lost.
+    /// Waits until everything told is written, or cannot be, for some seconds at most, twice as many where the queue is full. What is told later is lost.
     pub fn finish(&self) {
         let Some(writing) = &self.0 else { return };
         writing.state.ending.store(true, Ordering::Relaxed);
         writing.thread.unpark();
         let (done, ended) = sync_channel(1);
-        let told = writing.orders.try_send(Order::End(done)).is_ok();
+        // The queue may be full of events that are still to be written.
+        let told = (0..FINISH_ATTEMPTS).any(|attempt| {
+            if attempt > 0 {
+                std::thread::sleep(FINISH_TIMEOUT / FINISH_ATTEMPTS);
+            }
+            writing.orders.try_send(Order::End(done.clone())).is_ok()
+        });
         if !told || ended.recv_timeout(FINISH_TIMEOUT).is_err() {
             tracing::error!("the audit log is held up, and is left behind");
         }
@@ -111,6 +117,7 @@ impl Audit {
 
 /// For the last lines: a disk that hangs holds up the end of the process so long.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
+const FINISH_ATTEMPTS: u32 = 50;
 
 /// UTC, ISO 8601.
 #[expect(clippy::disallowed_methods, reason = "the edge is where time is read")]

@@ -35,6 +35,8 @@ pub fn run(args: &ServeArgs) -> Result<Outcome, CliError> {
     let otlp = otlp::Settings::from_environment(std::env::vars_os()).map_err(CliError::Config)?;
     let beginning = beginning(&config, &files);
     let audit_log = config.audit.clone();
+    // Before the first key is read.
+    forbid_core_dumps();
     let credentials = Credentials::load(&config, std::env::vars_os()).map_err(CliError::Config)?;
     let source = PolicySource {
         config: source,
@@ -48,7 +50,6 @@ pub fn run(args: &ServeArgs) -> Result<Outcome, CliError> {
         ..Settings::from(config)
     };
     let _flush = settings.log.start().map_err(CliError::Start)?;
-    forbid_core_dumps();
     let audit = Audit::open(audit_log.as_ref()).map_err(CliError::Audit)?;
     settings.audit = audit.clone();
     beginning.into_iter().for_each(|event| audit.note(event));

@@ -71,6 +71,8 @@ pub(super) fn admin_hosts(section: &mut Section) -> Vec<String> {
     let mut hosts = section.strings("admin_hosts");
     for (index, host) in hosts.iter_mut().enumerate() {
         host.make_ascii_lowercase();
+        // As requests' hosts are taken: the name of the root needs no dot.
+        host.truncate(host.strip_suffix('.').map_or(host.len(), str::len));
         if !is_host_name(host) {
             let message = "must be a name without port, such as \"bidder.ads.svc\"";
             section.reject(&format!("admin_hosts[{index}]"), message);

@@ -32,8 +32,7 @@ impl CategoryKey {
             Some(word) => u64::from_le_bytes(*word) >> (8 * WORD_MAX.checked_sub(id.len())?),
             None => (u64::from(head) | u64::from(tail) << (8 * (id.len() - 4))) >> IAB_BITS,
         };
-        // A last byte of 0, which only an escape can make, is not to look like the end.
-        (is_iab(head) && tail >> 24 != 0).then_some(word)
+        (is_iab(head) && !has_control_characters(id)).then_some(word)
     }
 
     /// The key of an id of which this word is behind `IAB`: in small letters, and filled up with blanks. None where a number
@@ -193,6 +192,11 @@ const IAB_BITS: u32 = 3 * BITS_OF_BYTE;
 /// Bytes of the longest id that is a word behind its prefix.
 const WORD_MAX: usize = 11;
 
+/// Only an escape can make them. In small letters some would be digits, and the last one a blank.
+fn has_control_characters(id: &[u8]) -> bool {
+    id.iter().any(|&byte| byte < b' ')
+}
+
 /// True when the lowest three bytes are the prefix, in any case.
 #[inline(always)]
 const fn is_iab(head: u32) -> bool {
@@ -309,7 +313,7 @@ mod tests {
     proptest! {
         #[test]
         fn keys_are_equal_where_ids_are(ids in prop::array::uniform2(
-            "(IAB|iab|Iab)(0{0,2}[0-9]{1,5}(-0{0,2}[0-9]{1,4})?|[0-9-]{0,6}|[0-9]{6,9}(-[0-9]{6,8})?|.{0,5})|[aA0\\[{-]{3,9}|IAB1[\0 \x01a]{0,4}"
+            "(IAB|iab|Iab)(0{0,2}[0-9]{1,5}(-0{0,2}[0-9]{1,4})?|[0-9-]{0,6}|[0-9]{6,9}(-[0-9]{6,8})?|.{0,5})|[aA0\\[{-]{3,9}|IAB[\0 \x01\r\x10-\x190-2a-]{0,5}"
         )) {
             let taxonomy = CategoryTaxonomy(1);
             let [a, b] = ids.each_ref().map(|id| id.trim_matches(' ').as_bytes());

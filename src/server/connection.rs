@@ -76,7 +76,7 @@ async fn open(socket: &mut Socket) -> io::Result<()> {
 /// Calls are taken as they arrive, and answered by turns. What a turn has sent is written when HTTP/2 is asked for the next, all in one.
 async fn calls(worker: Rc<Worker>, socket: Socket, mut drain: DrainWatch) -> Result<(), h2::Error> {
     let mut http2 = http2().handshake(socket).await?;
-    let unread = Rc::default();
+    let unread = Rc::new(Unread::of(&worker.unread));
     let mut waiting = VecDeque::with_capacity(TURN_CALLS);
     let (mut told, mut behind) = (false, false);
     loop {

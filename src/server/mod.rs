@@ -195,6 +195,7 @@ impl Server {
         })?;
         let mut pens = pens.into_iter();
         let in_flight = Arc::new(InFlight::new(settings.max_in_flight));
+        let unread = Arc::default();
         let rest = settings.rest.then(|| recorders.pop()).flatten();
         let rest =
             rest.map(|recorder| Rest::new(&settings, recorder, pens.next(), &in_flight, readiness));
@@ -204,6 +205,7 @@ impl Server {
         let (workers, senders) = start_workers(recorders, |recorder| Blueprint {
             settings: Arc::clone(&settings),
             in_flight: Arc::clone(&in_flight),
+            unread: Arc::clone(&unread),
             routes: Arc::clone(&routes),
             recorder,
             pen: pens.next(),

@@ -10,18 +10,31 @@ use bytes::Bytes;
 
 use super::refusal::Refusal;
 
-/// The bytes that wait for one connection's caller, but for small replies.
+/// The bytes that wait for one connection's caller, and those that wait for all callers, but for small replies.
 #[derive(Debug, Default)]
-pub(super) struct Unread(Arc<AtomicUsize>);
+pub(super) struct Unread {
+    own: Arc<AtomicUsize>,
+    all: Arc<AtomicUsize>,
+}
 
 impl Unread {
-    /// Whether one more call may be judged. Its reply, whatever its size, is then sent.
-    pub(super) fn admit(&self) -> Result<(), Refusal> {
-        if self.0.load(Ordering::Relaxed) < UNREAD_BYTES {
-            Ok(())
-        } else {
-            Err(Refusal::Unread)
+    /// Nothing waits for this connection's caller; `all` has what waits for all.
+    pub(super) fn of(all: &Arc<AtomicUsize>) -> Self {
+        Self {
+            own: Arc::default(),
+            all: Arc::clone(all),
         }
+    }
+
+    /// Whether one more call may be judged. Its reply, whatever its size, is then sent. Who leaves little unread is not
+    /// refused for what others leave.
+    pub(super) fn admit(&self) -> Result<(), Refusal> {
+        let own = self.own.load(Ordering::Relaxed);
+        let crowded = || self.all.load(Ordering::Relaxed) >= ALL_UNREAD_BYTES;
+        if own >= UNREAD_BYTES || (own >= LITTLE_BYTES && crowded()) {
+            return Err(Refusal::Unread);
+        }
+        Ok(())
     }
 
     /// The same reply, counted until HTTP/2 has written or dropped it.
@@ -29,18 +42,18 @@ impl Unread {
         if reply.len() < COUNTED_BYTES {
             return reply;
         }
-        self.0.fetch_add(reply.len(), Ordering::Relaxed);
-        Bytes::from_owner(Held {
-            reply,
-            unread: Arc::clone(&self.0),
-        })
+        let counts = [&self.own, &self.all].map(Arc::clone);
+        for count in &counts {
+            count.fetch_add(reply.len(), Ordering::Relaxed);
+        }
+        Bytes::from_owner(Held { reply, counts })
     }
 }
 
 /// A reply on its way.
 struct Held {
     reply: Bytes,
-    unread: Arc<AtomicUsize>,
+    counts: [Arc<AtomicUsize>; 2],
 }
 
 impl AsRef<[u8]> for Held {
@@ -51,13 +64,20 @@ impl AsRef<[u8]> for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.unread.fetch_sub(self.reply.len(), Ordering::Relaxed);
+        for count in &self.counts {
+            count.fetch_sub(self.reply.len(), Ordering::Relaxed);
+        }
     }
 }
 
 /// Several times what the callers of one connection leave unread while their machine stalls for a moment.
 const UNREAD_BYTES: usize = 16 * 1024 * 1024;
-/// Smaller replies cost more to count than to hold: the streams of a connection hold 4 MiB of them at most.
+/// The same for all connections of a process together.
+const ALL_UNREAD_BYTES: usize = 2 * UNREAD_BYTES;
+/// What a caller that reads may leave unread at any moment.
+const LITTLE_BYTES: usize = 256 * 1024;
+/// Smaller replies cost more to count than to hold: the streams of a connection hold 8 MiB of them at most, one that is
+/// sent and one that waits each.
 const COUNTED_BYTES: usize = 4 * 1024;
 
 #[cfg(test)]
@@ -75,6 +95,25 @@ mod tests {
         assert_eq!(unread.admit(), Err(Refusal::Unread));
         drop(part);
         assert_eq!(unread.admit(), Ok(()));
+    }
+
+    #[test]
+    fn where_many_leave_much_unread_those_who_leave_little_are_still_answered() {
+        let all = Arc::default();
+        let [one, other, late] = [(); 3].map(|()| Unread::of(&all));
+        let much = || vec![7; UNREAD_BYTES - 1].into();
+        let held = [one.hold(much()), other.hold(much())];
+        assert_eq!(one.admit(), Ok(()));
+        let more = late.hold(vec![7; LITTLE_BYTES].into());
+        assert_eq!(
+            [&one, &other, &late].map(Unread::admit),
+            [Err(Refusal::Unread); 3]
+        );
+        assert_eq!(Unread::of(&all).admit(), Ok(()));
+        drop(held);
+        assert_eq!(late.admit(), Ok(()));
+        drop(more);
+        assert_eq!(all.load(Ordering::Relaxed), 0);
     }
 
     #[test]

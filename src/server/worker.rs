@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::thread;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ use crate::telemetry::Pen;
 pub(super) struct Blueprint {
     pub(super) settings: Arc<Settings>,
     pub(super) in_flight: Arc<InFlight>,
+    /// Bytes of replies that wait for the callers of all workers.
+    pub(super) unread: Arc<AtomicUsize>,
     pub(super) routes: Arc<Routes>,
     pub(super) recorder: Recorder,
     /// There if somebody wants records of evaluations.
@@ -116,6 +119,8 @@ pub(super) struct Worker {
     pub(super) trace_header: TraceHeader,
     pub(super) max_message_bytes: usize,
     pub(super) in_flight: Arc<InFlight>,
+    /// Bytes of replies that wait for the callers of all workers.
+    pub(super) unread: Arc<AtomicUsize>,
     /// Spoken on TCP, if it is there.
     pub(super) tls: Option<Arc<LivingTls>>,
 }
@@ -130,6 +135,7 @@ impl Worker {
             trace_header: TraceHeader::of(&blueprint.settings),
             max_message_bytes: blueprint.settings.max_message_bytes,
             in_flight: blueprint.in_flight,
+            unread: blueprint.unread,
             tls: blueprint.settings.credentials.tls.clone(),
         }
     }

@@ -10,6 +10,8 @@ from cluster import ROOT, container
 from rules import SECRETS
 
 # What the example takes after SIGTERM, at most.
+# What src/server cuts late calls in, and then OTLP, the audit log and the log have, at most.
+LAST_WORDS_S = 0.5 + 2 + 5 + 1
 BIDDER_GRACE_S = int(
     re.search(r"const GRACE: Duration = Duration::from_secs\((\d+)\)", (ROOT / "examples/bidder.rs").read_text())[1]
 )
@@ -80,7 +82,7 @@ def ending(pod, settings):
     telemetry = settings["telemetry"]
     flush_ms = 0 if telemetry["sink"] == "none" else telemetry["flush_timeout_ms"]
     shutdown = settings["shutdown"]
-    sidecar_s = (shutdown["drain_delay_ms"] + shutdown["grace_ms"] + flush_ms) / 1000
+    sidecar_s = (shutdown["drain_delay_ms"] + shutdown["grace_ms"] + flush_ms) / 1000 + LAST_WORDS_S
     needed_s = before_s + BIDDER_GRACE_S + sidecar_s
     if spec.get("terminationGracePeriodSeconds", 30) < needed_s:
         yield f"terminationGracePeriodSeconds is less than the {needed_s} s that the end may take"
