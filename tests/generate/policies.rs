@@ -209,6 +209,7 @@ fn audience_safety() -> Options {
     let unsafe_categories = vec![
         json!([]),
         json!(["IAB1", "iab08-05", "1", "1002", "SPSHQ5"]),
+        json!({ "content_2_x": ["1"] }),
         json!({ "content_1_0": ["IAB2"], "content_2_x": ["1", "v9i3On"], "content_3_x": ["150"], "ad_product_2_0": ["1361"] }),
     ];
     gate(

@@ -371,18 +371,20 @@ fn known(word: &str) -> &'static str {
     known.unwrap_or_else(|| panic!("add {word} to the words of expression gates"))
 }
 
-/// "Tier A is the default, `strict` adds tier B." A list applies to every taxonomy as given.
+/// "Tier A is the default, `strict` adds tier B." A list applies to every taxonomy as given,
+/// a mapping to those that it names.
 fn unsafe_ids(option: &Value, strict: bool) -> BTreeMap<&'static str, Vec<String>> {
     let mut by_table = BTreeMap::new();
     for table in taxonomy::TABLES {
-        let mut ids = if option.is_null() {
+        let own = if option.is_object() {
+            &option[table]
+        } else {
+            option
+        };
+        let mut ids = if own.is_null() {
             taxonomy::unsafe_tier(table, "A")
         } else {
-            strings(if option.is_array() {
-                option
-            } else {
-                &option[table]
-            })
+            strings(own)
         };
         if strict {
             ids.extend(taxonomy::unsafe_tier(table, "B"));
