@@ -148,18 +148,20 @@ fn trace<S: Simd>(simd: S, payload: &[u8], outline: &mut Outline) -> Result<(), 
         payload,
         second_half: None,
     };
-    let (blocks, rest) = payload.as_chunks();
-    let padded = padded(rest);
+    let mut at = 0;
     let mut seen = u8x64::splat(simd, 0);
+    let (blocks, rest) = payload.as_chunks();
+    let rest = (!rest.is_empty()).then(|| padded(rest));
     let traced = outline.strings.iter_mut().zip(&mut outline.brackets);
-    for (index, (strings, brackets)) in traced.enumerate() {
-        let bytes = u8x64::from_slice(simd, blocks.get(index).unwrap_or(&padded));
+    for (block, (strings, brackets)) in blocks.iter().chain(&rest).zip(traced) {
+        let bytes = u8x64::from_slice(simd, block);
         seen |= bytes;
         let suspects;
         (*strings, *brackets, suspects) = carry.block(bytes);
         if suspects != 0 {
-            verifier.verify(index * BLOCK, suspects)?;
+            verifier.verify(at, suspects)?;
         }
+        at += BLOCK;
     }
     outline.is_ascii = seen.simd_lt(0x80).all_true();
     Ok(())
