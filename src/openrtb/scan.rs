@@ -186,36 +186,29 @@ impl Carry {
         let brackets = (folded.simd_eq(b'{') | folded.simd_eq(b'}')).to_bitmask();
         let backslash = bytes.simd_eq(b'\\');
         let control = bytes.min(b' ' - 1).simd_eq(bytes);
-        let mut strings = Strings {
-            quotes: bytes.simd_eq(b'"').to_bitmask(),
-            backslashes: 0,
-        };
-        if !(backslash | control).any_true() && self.escaping == 0 {
-            return (strings, brackets & !self.within(strings.quotes), 0);
-        }
-        strings.backslashes = backslash.to_bitmask();
-        let escaped = self.escaped(strings.backslashes);
-        let mut odd = escaped & !(strings.quotes | strings.backslashes);
-        if odd != 0 {
-            let common = [b'n', b'r', b't', b'b', b'f']
+        let quote = bytes.simd_eq(b'"');
+        let mut quotes = quote.to_bitmask();
+        let (mut backslashes, mut controls, mut odd) = (0, 0, 0);
+        if (backslash | control).any_true() || self.escaping != 0 {
+            backslashes = backslash.to_bitmask();
+            controls = control.to_bitmask();
+            let escaped = self.escaped(backslashes);
+            quotes &= !escaped;
+            let common = [b'/', b'n', b'r', b't', b'b', b'f']
                 .iter()
-                .fold(bytes.simd_eq(b'/'), |common, &byte| {
+                .fold(quote | backslash, |common, &byte| {
                     common | bytes.simd_eq(byte)
                 });
-            odd &= !common.to_bitmask();
+            odd = escaped & !common.to_bitmask();
         }
-        strings.quotes &= !escaped;
-        let within = self.within(strings.quotes);
-        let suspects = odd | control.to_bitmask() & within | strings.backslashes & !within;
-        (strings, brackets & !within, suspects)
-    }
-
-    /// The bytes within strings, opening quotes and all, when these are the quotes of the next block.
-    #[inline(always)]
-    const fn within(&mut self, quotes: u64) -> u64 {
-        let within = prefix_xor(quotes) ^ self.in_string;
-        self.in_string = 0_u64.wrapping_sub(within >> 63);
-        within
+        let strings = prefix_xor(quotes) ^ self.in_string;
+        self.in_string = 0_u64.wrapping_sub(strings >> 63);
+        let suspects = odd | controls & strings | backslashes & !strings;
+        let strings_found = Strings {
+            quotes,
+            backslashes,
+        };
+        (strings_found, brackets & !strings, suspects)
     }
 
     /// The bytes that a backslash escapes: those behind an odd number of backslashes.
