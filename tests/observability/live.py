@@ -48,7 +48,9 @@ STILL = {
     "Log lines left out (A)",  # few are alike
     "Files (B)",  # the disk has room
     "Files (C)",  # and so has the folder
+    "Refused calls (D)",  # callers read their replies
     "Restarts (A)",  # nobody restarts
+    "Restarts (B)",  # nor panics
 }
 
 
