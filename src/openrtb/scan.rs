@@ -151,20 +151,31 @@ fn trace<S: Simd>(simd: S, payload: &[u8], outline: &mut Outline) -> Result<(), 
     let mut at = 0;
     let mut seen = u8x64::splat(simd, 0);
     let (blocks, rest) = payload.as_chunks();
-    let rest = (!rest.is_empty()).then(|| padded(rest));
-    let traced = outline.strings.iter_mut().zip(&mut outline.brackets);
-    for (block, (strings, brackets)) in blocks.iter().chain(&rest).zip(traced) {
-        let bytes = u8x64::from_slice(simd, block);
-        seen |= bytes;
-        let suspects;
-        (*strings, *brackets, suspects) = carry.block(bytes);
-        if suspects != 0 {
-            verifier.verify(at, suspects)?;
+    let rest = [padded(rest)];
+    let (strings, last_strings) = halves(&mut outline.strings, blocks.len());
+    let (brackets, last_brackets) = halves(&mut outline.brackets, blocks.len());
+    for (blocks, strings, brackets) in [
+        (blocks, strings, brackets),
+        (&rest, last_strings, last_brackets),
+    ] {
+        for ((block, strings), brackets) in blocks.iter().zip(strings).zip(brackets) {
+            let bytes = u8x64::from_slice(simd, block);
+            seen |= bytes;
+            let suspects;
+            (*strings, *brackets, suspects) = carry.block(simd, bytes);
+            if suspects != 0 {
+                verifier.verify(at, suspects)?;
+            }
+            at += BLOCK;
         }
-        at += BLOCK;
     }
     outline.is_ascii = seen.simd_lt(0x80).all_true();
     Ok(())
+}
+
+/// What belongs to the first `blocks` blocks, and what to those behind.
+fn halves<T>(all: &mut [T], blocks: usize) -> (&mut [T], &mut [T]) {
+    all.split_at_mut_checked(blocks).unwrap_or_default()
 }
 
 /// What a block must know of the one before it.
@@ -180,7 +191,7 @@ impl Carry {
     /// The strings and the brackets of a block, and suspects: bytes that are wrong, or to be looked at. These are
     /// control characters in strings, backslashes outside, and what a backslash escapes unless it is a common one.
     #[inline(always)]
-    fn block<S: Simd>(&mut self, bytes: u8x64<S>) -> (Strings, u64, u64) {
+    fn block<S: Simd>(&mut self, simd: S, bytes: u8x64<S>) -> (Strings, u64, u64) {
         // Bracket and brace differ in one bit: setting it turns `[` into `{` and `]` into `}`, no other byte into either.
         let folded = bytes | 0x20;
         let brackets = (folded.simd_eq(b'{') | folded.simd_eq(b'}')).to_bitmask();
@@ -201,7 +212,7 @@ impl Carry {
                 });
             odd = escaped & !common.to_bitmask();
         }
-        let strings = prefix_xor(quotes) ^ self.in_string;
+        let strings = parities(simd, quotes) ^ self.in_string;
         self.in_string = 0_u64.wrapping_sub(strings >> 63);
         let suspects = odd | controls & strings | backslashes & !strings;
         let strings_found = Strings {
@@ -271,6 +282,29 @@ impl Verifier<'_> {
 }
 
 /// Bit n of the result is the parity of bits 0 to n: set from each opening quote up to its closing one.
+#[inline(always)]
+fn parities<S: Simd>(simd: S, bits: u64) -> u64 {
+    match simd.level() {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512(simd) => product_with_ones(simd, bits),
+        _ => prefix_xor(bits),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fearless_simd::kernel!(
+    /// The same, as a product of polynomials over two elements.
+    #[inline]
+    fn product_with_ones(_simd: Avx512, bits: u64) -> u64 {
+        use std::arch::x86_64::{
+            _mm_clmulepi64_si128, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_set1_epi8,
+        };
+        let bits = _mm_cvtsi64_si128(bits.cast_signed());
+        let product = _mm_clmulepi64_si128::<0>(bits, _mm_set1_epi8(-1));
+        _mm_cvtsi128_si64(product).cast_unsigned()
+    }
+);
+
 #[inline(always)]
 const fn prefix_xor(mut bits: u64) -> u64 {
     bits ^= bits << 1;
