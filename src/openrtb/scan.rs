@@ -121,20 +121,41 @@ impl Outline {
 
     /// The brackets and braces at or behind `at` that stand outside strings.
     #[inline(always)]
-    pub(crate) fn brackets(&self, at: usize) -> impl Iterator<Item = usize> {
+    pub(crate) fn brackets(&self, at: usize) -> Brackets<'_> {
         let first = at / BLOCK;
         let mut blocks = self.brackets.get(first..).unwrap_or_default().iter();
-        let mut bits = blocks.next().map_or(0, |bits| bits & (!0 << (at % BLOCK)));
-        let mut start = first * BLOCK;
-        std::iter::from_fn(move || {
-            while bits == 0 {
-                bits = *blocks.next()?;
-                start += BLOCK;
-            }
-            let at = start + bits.trailing_zeros() as usize;
-            bits &= bits - 1;
-            Some(at)
-        })
+        let bits = blocks.next().map_or(0, |bits| bits & (!0 << (at % BLOCK)));
+        Brackets {
+            blocks,
+            bits,
+            start: first * BLOCK,
+        }
+    }
+}
+
+/// The brackets and braces of a payload outside its strings, from some place on.
+#[derive(Debug)]
+pub(crate) struct Brackets<'o> {
+    blocks: std::slice::Iter<'o, u64>,
+    /// Those of the block at `start` that come next.
+    bits: u64,
+    start: usize,
+}
+
+impl Brackets<'_> {
+    /// Where the next one stands; behind any payload when there is none.
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> usize {
+        while self.bits == 0 {
+            let Some(bits) = self.blocks.next() else {
+                return usize::MAX;
+            };
+            self.bits = *bits;
+            self.start += BLOCK;
+        }
+        let at = self.start + self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        at
     }
 }
 
@@ -379,7 +400,8 @@ mod tests {
                 let end = next(at, Byte::Quote).unwrap_or(payload.len());
                 let escape = next(at, Byte::Backslash).is_some_and(|escape| escape < end);
                 prop_assert_eq!(outline.string(at), (end, escape));
-                prop_assert_eq!(outline.brackets(at).next(), next(at, Byte::Bracket));
+                let bracket = next(at, Byte::Bracket).unwrap_or(usize::MAX);
+                prop_assert_eq!(outline.brackets(at).next(), bracket);
             }
         }
     }

@@ -78,38 +78,47 @@ impl Reader<'_> {
         Ok(end)
     }
 
-    /// Where the object or array at this place ends, if there is no other in it.
-    #[inline(always)]
-    fn leaf(&self, room: u64) -> Option<usize> {
-        let close = self.outline.brackets(self.at + 1).next()?;
-        (self.byte(close) == self.byte(self.at) ^ (b'{' ^ b'}') && room > 0).then_some(close + 1)
-    }
-
     /// Steps over an object or array: brackets outside strings are matched, the rest passes by.
     fn balance(&mut self) -> Read<()> {
         let room = u64::from(self.depth_max - self.depth);
-        if let Some(end) = self.leaf(room) {
-            self.at = end;
-            return Ok(());
-        }
         let mut open = Open::default();
-        for at in self.outline.brackets(self.at) {
-            if open.pass(self.byte(at)) < room {
-                continue;
-            }
-            let what = match open {
-                Open { mismatch: 1, .. } => What::WrongBracket,
-                Open { count: 0, .. } => {
-                    self.at = at + 1;
+        let mut brackets = self.outline.brackets(self.at);
+        let mut at = brackets.next();
+        loop {
+            let (bracket, next) = (self.byte(at), brackets.next());
+            // Nearly all objects and arrays have no other in them.
+            if self.byte(next).wrapping_sub(bracket) == CLOSING && open.count < room {
+                if open.count == 0 {
+                    self.at = next + 1;
                     return Ok(());
                 }
-                _ => What::TooDeep,
-            };
-            return Err(fault(what, at));
+                at = brackets.next();
+            } else if bracket == 0 {
+                return Err(fault(What::EndsTooEarly, self.bytes.len()));
+            } else if open.pass(bracket) < room {
+                at = next;
+            } else {
+                return self.balanced(at, &open);
+            }
         }
-        Err(fault(What::EndsTooEarly, self.bytes.len()))
+    }
+
+    /// What it means that `open` is beyond bounds behind the bracket at `at`.
+    fn balanced(&mut self, at: usize, open: &Open) -> Read<()> {
+        if open.mismatch == 1 {
+            return Err(fault(What::WrongBracket, at));
+        }
+        if open.count > 0 {
+            return Err(fault(What::TooDeep, at));
+        }
+        self.at = at + 1;
+        Ok(())
     }
 }
+
+/// From the byte of a bracket or brace to that of the one that closes it.
+const CLOSING: u8 = b'}' - b'{';
+const _: () = assert!(CLOSING == b']' - b'[');
 
 /// The keys of an object of which nobody reads any.
 #[derive(Clone, Copy, Debug)]
