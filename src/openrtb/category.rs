@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use super::category_key::{CategoryKey, PLAIN_BYTES, SEPARATOR_BYTES};
+use super::category_key::CategoryKey;
 use super::text::{Text, Texts};
 
 /// Category taxonomy (AdCOM, "List: Category Taxonomies"), as in `cattax`.
@@ -88,13 +88,13 @@ impl Category {
         }
     }
 
-    /// The category that a list goes on with behind an opening quote at `at`, and the bytes up to the next opening quote. None
-    /// where a list is not [plain](CategoryKey::of_plain_list).
+    /// The category whose id begins at `at` and goes on with `behind_prefix`, as far as a [key](CategoryKey::of_plain) can be
+    /// made of it, and the bytes of the id.
     #[inline(always)]
-    pub(crate) fn plain(list: &[u8; PLAIN_BYTES], at: usize) -> Option<(Self, usize)> {
-        let (content_1, len) = CategoryKey::of_plain_list(list)?;
-        let id = Text::at(at + 1, len);
-        Some((Self { id, content_1 }, len + SEPARATOR_BYTES))
+    pub(super) fn plain(at: usize, behind_prefix: [u8; 8]) -> Option<(Self, usize)> {
+        let (content_1, len) = CategoryKey::of_plain(behind_prefix)?;
+        let id = Text::at(at, len);
+        Some((Self { id, content_1 }, len))
     }
 
     /// The id in the form in which ids of `taxonomy` are compared. `texts` are those it was read of.

@@ -55,24 +55,20 @@ impl CategoryKey {
         }
     }
 
-    /// The id that a list goes on with behind an opening quote, and its bytes: `IAB` and one to eight more, the last no blank,
-    /// then a closing quote, a comma, and the next opening quote. None when anything is different. There is no escape in
-    /// the list.
+    /// The id that goes on with `behind_prefix` up to a quote, and its bytes: without zeros in front of a number, and without
+    /// escapes. None when it is longer.
     #[inline(always)]
-    pub(super) fn of_plain_list(list: &[u8; PLAIN_BYTES]) -> Option<(Self, usize)> {
-        let word = |from: usize| Some(u64::from_le_bytes(*list.get(from..)?.first_chunk()?));
-        let half = |from: usize| Some(u32::from_le_bytes(*list.get(from..)?.first_chunk()?));
+    pub(super) const fn of_plain(behind_prefix: [u8; 8]) -> Option<(Self, usize)> {
+        let word = u64::from_le_bytes(behind_prefix);
         // Each byte that is a quote has its highest bit, and so may some behind the first.
-        let others = word(5)? ^ QUOTES;
+        let others = word ^ QUOTES;
         let closing = others.wrapping_sub(ONES) & !others & HIGHEST;
-        let more = closing.trailing_zeros() & 56;
-        let len = (more / BITS_OF_BYTE) as usize + 4;
-        let id = word(4)? & u64::MAX >> (56 - more);
-        let is_plain = (id >> more > BLANK) & (id & 0xff != QUOTE) & (closing != 0);
-        if half(len + 1)? << BITS_OF_BYTE != SEPARATOR || !is_iab(half(1)?) || !is_plain {
+        if closing == 0 {
             return None;
         }
-        Some((Self::folded(id)?, len))
+        let bits = closing.trailing_zeros() & !7;
+        let id = word & !(!0 << bits) | BLANKS;
+        Some((Self(id), (IAB_BITS + bits) as usize / 8))
     }
 
     #[inline(never)]
@@ -122,6 +118,15 @@ impl CategoryKey {
             kind if kind & BLANK != 0 => self.published().is_some(),
             kind => kind != HASHED >> 56,
         }
+    }
+
+    /// The first bytes behind the `IAB` of an id, blanks where it ends; none where a key does not have them.
+    pub(super) const fn behind_prefix(self) -> Option<[u8; 3]> {
+        if self.0 >> 56 & BLANK == 0 {
+            return None;
+        }
+        let [first, second, third, ..] = self.0.to_le_bytes();
+        Some([first, second, third])
     }
 
     /// Where the dash of a folded `IABn-m` stands, or where an `IABn` ends, in bits; none for any other key.
@@ -177,14 +182,7 @@ const HIGHEST: u64 = 0x80 * ONES;
 const BLANK: u64 = b' ' as u64;
 const BLANKS: u64 = BLANK * ONES;
 const ZEROS: u64 = b'0' as u64 * ONES;
-
-const QUOTE: u64 = b'"' as u64;
-const QUOTES: u64 = QUOTE * ONES;
-/// Between two elements of a compact list of strings.
-const SEPARATOR: u32 = u32::from_le_bytes(*b"\0\",\"");
-pub(super) const SEPARATOR_BYTES: usize = 3;
-/// What is looked at of a list: a quote, an id, a separator, and room for words that begin at any of it.
-pub(super) const PLAIN_BYTES: usize = 16;
+const QUOTES: u64 = b'"' as u64 * ONES;
 
 /// What ids of Content Taxonomy 1.0 begin with, and its bits.
 const IAB: u32 = u32::from_le_bytes(*b"iab\0");

@@ -97,24 +97,6 @@ impl Entries for Categories<'_> {
             self.0.push(Category::new(id, bytes));
         }
     }
-
-    /// Block lists are long and compact: most entries are a short id, a comma, and the next.
-    #[inline(always)]
-    fn plain(&mut self, at: usize, list: &[u8]) -> usize {
-        let mut rest = list;
-        let mut at = at;
-        if rest.first() == Some(&b'"') {
-            while let Some(window) = rest.first_chunk()
-                && let Some((category, len)) = Category::plain(window, at)
-                && let Some(behind) = rest.get(len..)
-            {
-                self.0.push(category);
-                at += len;
-                rest = behind;
-            }
-        }
-        list.len() - rest.len()
-    }
 }
 
 /// Takes strings that are not blank.

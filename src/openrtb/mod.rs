@@ -42,6 +42,7 @@ mod splice;
 
 mod category;
 mod category_key;
+mod compact;
 
 mod currency;
 
@@ -53,6 +54,8 @@ pub use category::{Category, CategoryTaxonomy, TaxonomyTable};
 pub use category_key::CategoryKey;
 pub(crate) use checked::{Checked, Kind, Member, Next, Written};
 pub use codes::{LossReason, NoBidReason, NonBidStatus};
+pub use compact::Categories;
+pub(crate) use compact::Likeness;
 pub use creative::Creative;
 pub use currency::{DEFAULT_CURRENCY, Rates};
 pub(crate) use fault::Fault;

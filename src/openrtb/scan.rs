@@ -56,6 +56,11 @@ impl Outline {
         dispatch!(level, simd => trace(simd, payload, self))
     }
 
+    /// The widest vectors that the processor has.
+    pub(crate) const fn level(&self) -> Level {
+        self.level
+    }
+
     /// True when no byte of the payload is beyond ASCII.
     pub(crate) const fn is_ascii(&self) -> bool {
         self.is_ascii
@@ -160,7 +165,7 @@ impl Brackets<'_> {
 }
 
 /// Bytes that are looked at together.
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 
 #[inline(always)]
 fn trace<S: Simd>(simd: S, payload: &[u8], outline: &mut Outline) -> Result<(), Fault> {
@@ -304,7 +309,7 @@ impl Verifier<'_> {
 
 /// Bit n of the result is the parity of bits 0 to n: set from each opening quote up to its closing one.
 #[inline(always)]
-fn parities<S: Simd>(simd: S, bits: u64) -> u64 {
+pub(super) fn parities<S: Simd>(simd: S, bits: u64) -> u64 {
     match simd.level() {
         #[cfg(target_arch = "x86_64")]
         Level::Avx512(simd) => product_with_ones(simd, bits),

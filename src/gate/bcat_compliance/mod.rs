@@ -13,7 +13,9 @@ pub(super) use needles::Needles;
 use super::{Gate, Judged, Sheet};
 use crate::auction::{Auction, JoinedBid};
 use crate::document::Section;
-use crate::openrtb::{BidRequestView, Category, CategoryKey, CategoryTaxonomy, Text, Texts};
+use crate::openrtb::{
+    BidRequestView, Categories, Category, CategoryKey, CategoryTaxonomy, Text, Texts,
+};
 use crate::verdict::{Detail, Reason};
 
 /// The rule, compiled.
@@ -138,7 +140,7 @@ impl Gate for BcatCompliance {
 /// The request's block list, or its allow list when it blocks nothing.
 struct CategoryList<'a> {
     kind: ListKind,
-    entries: &'a [Category],
+    entries: Categories<'a>,
     taxonomy: CategoryTaxonomy,
     texts: Texts<'a>,
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::CategoryList;
-use crate::openrtb::{CategoryKey, CategoryTaxonomy, Text, Texts};
+use crate::openrtb::{Category, CategoryKey, CategoryTaxonomy, Likeness, Text, Texts};
 
 /// What the bids need to know of the list, with the memory for the next auction.
 #[derive(Debug, Default)]
@@ -12,6 +12,8 @@ pub(in crate::gate) struct Needles {
     needles: Vec<Needle>,
     /// A bit for each needle; an entry whose bit is not set is none of them.
     filter: Filter,
+    /// What they look like in a list that is searched as it stands.
+    likeness: Likeness,
 }
 
 /// A category that an entry of the list may name.
@@ -31,6 +33,7 @@ impl Needles {
     pub(super) fn clear(&mut self) {
         self.needles.clear();
         self.filter = Filter::default();
+        self.likeness = Likeness::default();
     }
 
     /// Gathers a category: that of the bids' `id`, or one above it.
@@ -42,6 +45,7 @@ impl Needles {
             entry: None,
         });
         self.filter.insert(category);
+        self.likeness.add(category);
     }
 
     /// Looks every entry of `list` up. `texts` are those of the bids.
@@ -53,11 +57,17 @@ impl Needles {
         let order = |a: &Needle, b: &Needle| a.order(b.category, texts.bytes(b.id), upper, texts);
         self.needles.sort_unstable_by(order);
         self.needles.dedup_by(|a, b| order(a, b).is_eq());
-        for entry in list.entries {
+        let likeness = self.likeness;
+        let look = |entry: Category| {
             let category = entry.key(list.taxonomy, &list.texts);
             if self.filter.may_hold(category) {
                 self.find(category, entry.id, list, texts);
             }
+        };
+        if upper {
+            list.entries.for_each_like(&likeness, look);
+        } else {
+            list.entries.iter().for_each(look);
         }
     }
 

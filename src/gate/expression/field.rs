@@ -4,7 +4,9 @@ use std::fmt;
 use std::ops::Deref;
 
 use crate::auction::JoinedBid;
-use crate::openrtb::{Category, Content, DEFAULT_CURRENCY, Deal, Floor, Price, Text, Texts};
+use crate::openrtb::{
+    Categories, Category, Content, DEFAULT_CURRENCY, Deal, Floor, Price, Text, Texts,
+};
 
 /// A field by the name it has in expressions, with how it is read. Names are OpenRTB's own paths.
 pub(super) struct Field {
@@ -39,6 +41,7 @@ pub(super) struct TextList<'a> {
 enum Entries<'a> {
     Texts(&'a [Text]),
     Categories(&'a [Category]),
+    CategoryList(Categories<'a>),
 }
 
 impl Default for Entries<'_> {
@@ -59,31 +62,32 @@ impl<'a> From<&'a [Category]> for Entries<'a> {
     }
 }
 
-impl Entries<'_> {
-    const fn len(self) -> usize {
-        match self {
-            Self::Texts(entries) => entries.len(),
-            Self::Categories(entries) => entries.len(),
-        }
-    }
-
-    fn get(self, position: usize) -> Option<Text> {
-        match self {
-            Self::Texts(entries) => entries.get(position).copied(),
-            Self::Categories(entries) => entries.get(position).map(|category| category.id),
-        }
+impl<'a> From<Categories<'a>> for Entries<'a> {
+    fn from(entries: Categories<'a>) -> Self {
+        Self::CategoryList(entries)
     }
 }
 
 impl<'a> TextList<'a> {
     pub(super) const fn len(self) -> usize {
-        self.entries.len()
+        match self.entries {
+            Entries::Texts(entries) => entries.len(),
+            Entries::Categories(entries) => entries.len(),
+            Entries::CategoryList(entries) => entries.len(),
+        }
     }
 
     pub(super) fn iter(self) -> impl Iterator<Item = &'a [u8]> {
-        (0..self.len())
-            .map_while(move |position| self.entries.get(position))
-            .map(move |entry| self.texts.bytes(entry))
+        let (mut texts, mut categories, mut list) = (&[][..], &[][..], None);
+        match self.entries {
+            Entries::Texts(entries) => texts = entries,
+            Entries::Categories(entries) => categories = entries,
+            Entries::CategoryList(entries) => list = Some(entries),
+        }
+        let listed = list.into_iter().flat_map(|list| list.iter());
+        let ids = categories.iter().copied().chain(listed);
+        let texts = texts.iter().copied().chain(ids.map(|category| category.id));
+        texts.map(move |text| self.texts.bytes(text))
     }
 }
 

@@ -8,6 +8,9 @@
 mod check;
 mod number;
 
+use fearless_simd::Level;
+
+use super::compact::Compact;
 use super::escape::unescape;
 use super::fault::{Fault, Read, What, fault};
 use super::keys::Key;
@@ -19,13 +22,6 @@ use number::whole;
 pub(crate) trait Entries {
     /// An element: a string and its bytes, or none for anything else.
     fn entry(&mut self, entry: Option<(Text, &[u8])>);
-
-    /// Before an element, which stands at `at`: takes as many of the rest of the list as are plain, each with its comma,
-    /// and returns their bytes. There is no escape in `list`, and no bracket outside its strings.
-    #[inline(always)]
-    fn plain(&mut self, _at: usize, _list: &[u8]) -> usize {
-        0
-    }
 }
 
 /// How values that nobody reads are stepped over.
@@ -57,6 +53,13 @@ pub(crate) struct Memory {
     outline: Outline,
     /// What strings with escapes decode to.
     pub(crate) decoded: Vec<u8>,
+}
+
+impl Memory {
+    /// The widest vectors that the processor has.
+    pub(crate) const fn level(&self) -> Level {
+        self.outline.level()
+    }
 }
 
 /// Reads a whole payload whose root is an object, with `root` called at its opening brace.
@@ -209,10 +212,8 @@ impl<'p> Reader<'p> {
             return self.check().map(|()| false);
         }
         let mut at = self.enter()?;
-        let plain_until = self.outline.plain_until_bracket(at).unwrap_or(at);
         let mut more = self.byte(at) != b']';
         while more {
-            at += entries.plain(at, self.slice(at, plain_until));
             let entry = if self.byte(at) == b'"' {
                 let (start, end, escaped) = self.content(at)?;
                 at = end + 1;
@@ -233,6 +234,23 @@ impl<'p> Reader<'p> {
         }
         self.leave(at);
         Ok(true)
+    }
+
+    /// An array, if it is a [compact](Compact) list of category ids. None, and nothing is read, when the value is anything
+    /// else.
+    pub(crate) fn compact(&mut self) -> Option<Compact> {
+        if self.peek() != Some(b'[') || self.depth == self.depth_max {
+            return None;
+        }
+        let start = self.at + 1;
+        let end = self.outline.plain_until_bracket(start)?;
+        let list = self.slice(start, end);
+        let compact = Compact::new(self.outline.level(), start, list);
+        if compact.is_some() && self.byte(end) == b']' {
+            self.at = end + 1;
+            return compact;
+        }
+        None
     }
 
     /// A string. None when the value is anything else.

@@ -1,5 +1,6 @@
 //! The bid request as the gates see it.
 
+use super::compact::Compact;
 use super::fault::{Read, What};
 use super::fields::{Fields, Wanted};
 use super::json::{Memory, Reader, Stepping, read_payload};
@@ -73,8 +74,8 @@ pub(crate) struct BidRequest {
 #[derive(Clone, Copy, Debug, Default)]
 struct Head {
     tmax_ms: Option<f64>,
-    bcat: List,
-    acat: List,
+    bcat: CategoryList,
+    acat: CategoryList,
     cattax: Option<i64>,
     coppa: bool,
     site: Content,
@@ -88,6 +89,13 @@ struct Head {
     wseat: List,
     bseat: List,
     personal: Personal,
+}
+
+/// Category ids: one of the two is empty.
+#[derive(Clone, Copy, Debug, Default)]
+struct CategoryList {
+    read: List,
+    compact: Compact,
 }
 
 keys!(RequestKey {
@@ -331,9 +339,15 @@ impl Reading<'_> {
     }
 
     /// A list of category ids.
-    fn category_list(&mut self, reader: &mut Reader<'_>) -> Read<List> {
-        let list = self.lists.read_categories(reader)?;
-        self.limit(list, reader)
+    fn category_list(&mut self, reader: &mut Reader<'_>) -> Read<CategoryList> {
+        let mut list = CategoryList::default();
+        match reader.compact() {
+            Some(compact) => list.compact = compact,
+            None => list.read = self.lists.read_categories(reader)?,
+        }
+        self.entries += list.compact.len() + list.read.len();
+        self.limit_entries(reader)?;
+        Ok(list)
     }
 
     fn limit(&mut self, list: List, reader: &Reader<'_>) -> Read<List> {

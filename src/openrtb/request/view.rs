@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::{BidRequest, Content, Deal, Imp};
+use super::{BidRequest, CategoryList, Content, Deal, Imp};
 use crate::openrtb::category::{Category, CategoryTaxonomy};
+use crate::openrtb::compact::Categories;
 use crate::openrtb::offer::{DurationFloor, Medium, Offer};
 use crate::openrtb::personal::Personal;
 use crate::openrtb::text::{Text, Texts};
@@ -52,14 +53,19 @@ impl<'a> BidRequestView<'a> {
 
     /// `bcat`, blocked categories.
     #[must_use]
-    pub fn blocked_categories(&self) -> &'a [Category] {
-        self.request.lists.categories(self.request.head.bcat)
+    pub fn blocked_categories(&self) -> Categories<'a> {
+        self.categories(self.request.head.bcat)
     }
 
     /// `acat`, allowed categories.
     #[must_use]
-    pub fn allowed_categories(&self) -> &'a [Category] {
-        self.request.lists.categories(self.request.head.acat)
+    pub fn allowed_categories(&self) -> Categories<'a> {
+        self.categories(self.request.head.acat)
+    }
+
+    fn categories(&self, list: CategoryList) -> Categories<'a> {
+        let read = self.request.lists.categories(list.read);
+        Categories::of_read(read, list.compact, self.texts, self.request.memory.level())
     }
 
     /// `cattax`: the taxonomy of `bcat` and `acat`.

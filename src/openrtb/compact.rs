@@ -1,0 +1,257 @@
+//! Lists of category ids that are kept as they stand.
+//!
+//! A block list has dozens of entries and a bid two or three categories: of nearly every entry, all that is ever asked is
+//! whether it is one of those, and it is not. Lists in the form in which nearly all requests write them are therefore
+//! checked 64 bytes at a time, not read, and searched the same way.
+
+use fearless_simd::{Level, Simd, dispatch, mask8x64, prelude::*, u8x16, u8x64};
+
+use super::category::Category;
+use super::category_key::CategoryKey;
+use super::scan::{BLOCK, parities};
+use super::text::{Text, Texts};
+
+/// A list of ids of Content Taxonomy 1.0 in an array without white space, as in `["IAB7-39","IAB25"]`.
+///
+/// INVARIANT (compact): every entry is `IAB` in any case, a digit that is no zero, and any digits and dashes, but no zero
+/// behind a dash; no escapes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Compact {
+    /// Where it stands in the payload, without its brackets.
+    text: Text,
+    start: usize,
+    entries: usize,
+}
+
+impl Compact {
+    /// The list that is `bytes`, and stands between two brackets behind `start`. None when it is not compact.
+    #[inline]
+    pub(super) fn new(level: Level, start: usize, bytes: &[u8]) -> Option<Self> {
+        let entries = dispatch!(level, simd => count(simd, bytes))?;
+        let text = Text::at(start, bytes.len());
+        Some(Self {
+            text,
+            start,
+            entries,
+        })
+    }
+
+    pub(super) const fn len(self) -> usize {
+        self.entries
+    }
+}
+
+/// Category ids of a bid request: read one by one, or kept as they stand.
+#[derive(Clone, Copy, Debug)]
+pub struct Categories<'a> {
+    read: &'a [Category],
+    compact: Compact,
+    texts: Texts<'a>,
+    level: Level,
+}
+
+impl<'a> Categories<'a> {
+    pub(super) const fn of_read(
+        read: &'a [Category],
+        compact: Compact,
+        texts: Texts<'a>,
+        level: Level,
+    ) -> Self {
+        Self {
+            read,
+            compact,
+            texts,
+            level,
+        }
+    }
+
+    /// Entries of the list.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.read.len() + self.compact.entries
+    }
+
+    /// True when the list has no entry.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Every entry, in the order of the list.
+    pub fn iter(&self) -> impl Iterator<Item = Category> + use<'a> {
+        let (list, start) = (self.texts.bytes(self.compact.text), self.compact.start);
+        let mut at = 0;
+        let compact = std::iter::from_fn(move || {
+            let (category, next) = entry(list, start, at)?;
+            at = next;
+            Some(category)
+        });
+        self.read.iter().copied().chain(compact)
+    }
+
+    /// Calls `look` with every entry that may be one of those the filter is made of, in the order of the list, and perhaps
+    /// with others.
+    #[inline]
+    pub(crate) fn for_each_like(&self, wanted: &Likeness, mut look: impl FnMut(Category)) {
+        self.read.iter().copied().for_each(&mut look);
+        if self.compact.entries > 0 {
+            let list = self.texts.bytes(self.compact.text);
+            let look = |at| entry(list, self.compact.start, at).map(|(category, _)| look(category));
+            dispatch!(self.level, simd => search(simd, list, wanted, look));
+        }
+    }
+}
+
+/// The entry of a compact list of which the opening quote stands at `at`, and where that of the next one does.
+fn entry(list: &[u8], start: usize, at: usize) -> Option<(Category, usize)> {
+    let id = list.get(at + 1..)?;
+    let behind_prefix = id.get(3..)?.first_chunk();
+    let plain = behind_prefix.and_then(|bytes| Category::plain(start + at + 1, *bytes));
+    let (category, len) = match plain {
+        Some(plain) => plain,
+        None => any_entry(id, start + at + 1)?,
+    };
+    Some((category, at + len + 3))
+}
+
+/// The entry at `at` that is the first of `rest`.
+#[cold]
+fn any_entry(rest: &[u8], at: usize) -> Option<(Category, usize)> {
+    let len = rest.iter().position(|&byte| byte == b'"')?;
+    let category = Category::new(Text::at(at, len), rest.get(..len)?);
+    Some((category, len))
+}
+
+/// What the first bytes behind `IAB` may be, for some categories: a bit for each of eight groups of them, by the lower
+/// half of the byte.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Likeness {
+    behind_prefix: [[u8; 16]; 3],
+}
+
+impl Likeness {
+    /// Takes in a category.
+    pub(crate) fn add(&mut self, category: CategoryKey) {
+        let [first, second, third] = &mut self.behind_prefix;
+        let Some(bytes) = category.behind_prefix() else {
+            // Whatever it is like, no entry is left out.
+            self.behind_prefix = [[!0; 16]; 3];
+            return;
+        };
+        let group = 1 << ((bytes[0] ^ bytes[1]) & 7);
+        add(first, bytes[0], group);
+        if bytes[1] == b' ' {
+            // The id ends, and what follows the quote is not part of it.
+            add(second, b'"', group);
+            third.iter_mut().for_each(|groups| *groups |= group);
+        } else {
+            add(second, bytes[1], group);
+            add(third, if bytes[2] == b' ' { b'"' } else { bytes[2] }, group);
+        }
+    }
+}
+
+fn add(groups_of: &mut [u8; 16], byte: u8, group: u8) {
+    if let Some(groups) = groups_of.get_mut(usize::from(byte & 0x0f)) {
+        *groups |= group;
+    }
+}
+
+/// Entries of a list that is compact.
+#[inline(always)]
+fn count<S: Simd>(simd: S, list: &[u8]) -> Option<usize> {
+    let last = list.len().checked_sub(1)?;
+    if list.first() != Some(&b'"') || list.last() != Some(&b'"') {
+        return None;
+    }
+    let (mut entries, mut others, mut in_string) = (0, 0, 0);
+    for at in (0..list.len()).step_by(BLOCK) {
+        let [b0, b1, b2, b3, b4] = windows(simd, list, at);
+        let quote = b0.simd_eq(b'"');
+        let dash = b0.simd_eq(b'-');
+        let (i, a, b) = (
+            is_letter(b1, b'i'),
+            is_letter(b2, b'a'),
+            is_letter(b3, b'b'),
+        );
+        let number = (b4 - b'1').simd_lt(9);
+        let separator = b1.simd_eq(b',') & b2.simd_eq(b'"');
+
+        let quotes = quote.to_bitmask();
+        let within = parities(simd, quotes) ^ in_string;
+        in_string = 0_u64.wrapping_sub(within >> 63);
+        let (opening, closing) = (quotes & within, quotes & !within);
+        let end = if last - at < BLOCK {
+            1 << (last - at)
+        } else {
+            0
+        };
+
+        // Behind each opening quote, and nowhere else, is the prefix; behind each closing one, but the last, a separator.
+        let prefix = (i & a & b & number).to_bitmask() & opening;
+        let misplaced = (i | a | b).to_bitmask() | opening;
+        let ends = separator.to_bitmask() | end;
+        let zeros = dash & b1.simd_eq(b'0');
+        if prefix != misplaced || closing & !ends != 0 || zeros.any_true() {
+            return None;
+        }
+        entries += opening.count_ones() as usize;
+        let known = quote | dash | (b0 - b'0').simd_lt(10);
+        others += (!known.to_bitmask()).count_ones() as usize;
+    }
+    // Beside quotes, digits and dashes there are those prefixes and commas that were found, and blanks behind the end.
+    let blanks = list.len().next_multiple_of(BLOCK) - list.len();
+    (in_string == 0 && others == 4 * entries - 1 + blanks).then_some(entries)
+}
+
+/// Calls `look` with the place of the opening quote of every entry of a compact list that is like those `wanted`.
+#[inline(always)]
+fn search<S: Simd>(
+    simd: S,
+    list: &[u8],
+    wanted: &Likeness,
+    mut look: impl FnMut(usize) -> Option<()>,
+) {
+    let [first, second, third] = wanted
+        .behind_prefix
+        .map(|groups| u8x64::block_splat(u8x16::simd_from(simd, groups)));
+    let groups = |of: u8x64<S>, bytes: u8x64<S>| of.swizzle_dyn_within_blocks(bytes & 0x0f);
+    for at in (0..list.len()).step_by(BLOCK) {
+        let [b0, b1, _, _, b4, b5, b6] = windows(simd, list, at);
+        let common = groups(first, b4) & groups(second, b5) & groups(third, b6);
+        let like = b0.simd_eq(b'"') & is_letter(b1, b'i') & common.simd_gt(0);
+        let mut like = like.to_bitmask();
+        while like != 0 {
+            look(at + like.trailing_zeros() as usize);
+            like &= like - 1;
+        }
+    }
+}
+
+#[inline(always)]
+fn is_letter<S: Simd>(bytes: u8x64<S>, small: u8) -> mask8x64<S> {
+    (bytes | 0x20).simd_eq(small)
+}
+
+/// The block of `list` at `at`, then the same from one byte further on, and so on; blanks behind the end.
+#[inline(always)]
+fn windows<S: Simd, const N: usize>(simd: S, list: &[u8], at: usize) -> [u8x64<S>; N] {
+    let rest = list.get(at..).unwrap_or_default();
+    let mut padded = [b' '; WINDOWS];
+    let bytes = rest.first_chunk().unwrap_or_else(|| {
+        padded
+            .iter_mut()
+            .zip(rest)
+            .for_each(|(to, from)| *to = *from);
+        &padded
+    });
+    std::array::from_fn(|ahead| {
+        let window = bytes.get(ahead..).and_then(<[u8]>::first_chunk::<BLOCK>);
+        window.map_or(u8x64::splat(simd, b' '), |window| {
+            u8x64::from_slice(simd, window)
+        })
+    })
+}
+
+/// Bytes of a block and of what is looked at behind each of its bytes.
+const WINDOWS: usize = BLOCK + 6;
