@@ -68,6 +68,7 @@ families! {
     TLS_HANDSHAKES = Counter "bidgate_tls_handshakes_total" ["outcome"], "TLS handshakes that have ended, by outcome.";
     TLS_NOT_AFTER = Gauge "bidgate_tls_certificate_not_after_seconds" [], "When the certificate ends, Unix time.";
     TLS_RELOADS = Counter "bidgate_tls_reloads_total" ["outcome"], "Attempts to replace the certificate, by outcome.";
+    TLS_FILES_ACCEPTED = Gauge "bidgate_tls_files_accepted" [], "1 when the files of TLS were last read without a problem, 0 when they were refused.";
     ADMIN_TURNED_AWAY = Counter "bidgate_admin_requests_turned_away_total" ["reason"], "Requests to the admin address that were refused for their host or their sender.";
     BUILD_INFO = Gauge "bidgate_build_info" ["version"], "Always 1; the label names the version.";
     POLICY_INFO = Gauge "bidgate_policy_info" ["version"], "Always 1; the label is the digest of the policy that judges.";

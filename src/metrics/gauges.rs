@@ -44,6 +44,8 @@ pub struct TlsGauges {
     pub reloads: u64,
     /// Attempts to replace it that failed.
     pub refusals: u64,
+    /// Whether the latest attempt, or the start, succeeded.
+    pub files_accepted: bool,
     /// Handshakes by outcome.
     pub handshakes: [(&'static str, u64); 3],
 }

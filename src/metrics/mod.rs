@@ -381,6 +381,7 @@ mod tests {
                 not_after_unix_s: Some(0),
                 reloads: 0,
                 refusals: 0,
+                files_accepted: true,
                 handshakes: Default::default(),
             }),
             ..ServerGauges::default()

@@ -141,6 +141,8 @@ impl<'a> Walk<'a> {
         }
         self.labelled(catalog::TLS_RELOADS, ["loaded"], tls.reloads);
         self.labelled(catalog::TLS_RELOADS, ["refused"], tls.refusals);
+        let accepted = usize::from(tls.files_accepted);
+        self.gauge(catalog::TLS_FILES_ACCEPTED, accepted);
     }
 
     fn policy(&mut self, policy: &PolicyGauges<'_>) {

@@ -73,6 +73,7 @@ fn tls(tls: &LivingTls) -> TlsGauges {
         not_after_unix_s: standing.not_after().map(|not_after| not_after.seconds),
         reloads: standing.reloads,
         refusals: standing.refusals,
+        files_accepted: standing.refused.is_none(),
         handshakes: tls.handshakes.by_outcome(),
     }
 }

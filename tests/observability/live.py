@@ -33,6 +33,7 @@ RAISED = {
     "BidgatePolicyRefused",
     "BidgatePoliciesDiffer",
     "BidgateTelemetryLoss",
+    "BidgateOtlpFailing",
 }
 QUIET = {
     "BidgateCertificateEnds",
@@ -41,6 +42,9 @@ QUIET = {
     "BidgateRestarting",
     "BidgateFilesNearMax",
     "BidgateFilesFailing",
+    "BidgateUnreadReplies",
+    "BidgateCertificateRefused",
+    "BidgatePanics",
 }
 # Queries that may be 0 all the time; the others must show that something happens.
 STILL = {
@@ -50,7 +54,8 @@ STILL = {
     "Files (C)",  # and so has the folder
     "Refused calls (D)",  # callers read their replies
     "Restarts (A)",  # nobody restarts
-    "Restarts (B)",  # nor panics
+    "Panics (A)",  # nor panics
+    "Certificate reloads (B)",  # what is renewed fits
 }
 
 

@@ -19,6 +19,7 @@ const FAILED: &str = "bidgate_tls_handshakes_total{outcome=\"failed\"}";
 const UNFINISHED: &str = "bidgate_tls_handshakes_total{outcome=\"unfinished\"}";
 const LOADED: &str = "bidgate_tls_reloads_total{outcome=\"loaded\"}";
 const REFUSED: &str = "bidgate_tls_reloads_total{outcome=\"refused\"}";
+const ACCEPTED: &str = "bidgate_tls_files_accepted";
 const NOT_AFTER: &str = "bidgate_tls_certificate_not_after_seconds";
 /// 2100-01-01, when [`Authority::issue`] ends, and a year later.
 const IN_2100: u64 = 4_102_444_800;
@@ -208,6 +209,7 @@ async fn a_certificate_is_replaced_under_calls_and_a_bad_one_is_not() {
     mounted.swap(&new.issue_until(2101), None);
     server.wait_for(LOADED, 1).await;
     assert_eq!(server.metric(NOT_AFTER), IN_2101);
+    assert_eq!(server.metric(ACCEPTED), 1);
     assert!(Caller::trusting(&new).is_answered(server.tcp()).await);
     assert!(!Caller::trusting(&old).is_answered(server.tcp()).await);
 
@@ -227,6 +229,7 @@ async fn a_certificate_is_replaced_under_calls_and_a_bad_one_is_not() {
     for (bad, count) in refused.iter().zip(1..) {
         mounted.swap(bad, None);
         server.wait_for(REFUSED, count).await;
+        assert_eq!(server.metric(ACCEPTED), 0);
         assert!(Caller::trusting(&new).is_answered(server.tcp()).await);
     }
     let told = info(&server);
@@ -246,6 +249,7 @@ async fn a_certificate_is_replaced_under_calls_and_a_bad_one_is_not() {
     mounted.swap(&new.issue(), None);
     server.wait_for(LOADED, 2).await;
     assert_eq!(info(&server)["problem"], Value::Null);
+    assert_eq!(server.metric(ACCEPTED), 1);
     before.evaluate(request(9)).await.unwrap();
 }
 
