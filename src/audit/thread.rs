@@ -29,7 +29,7 @@ const WAITING_MAX: usize = 256;
 /// When the system has none to give.
 pub(super) fn start(file: AuditFile, state: Arc<State>) -> io::Result<(SyncSender<Order>, Thread)> {
     let (orders, ordered) = sync_channel(WAITING_MAX);
-    let handle = background::spawn("bidgate-audit", move || {
+    let handle = background::spawn(&background::AUDIT, move || {
         Writer {
             file,
             state,

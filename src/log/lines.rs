@@ -127,7 +127,7 @@ fn is_unseen(character: char) -> bool {
 pub(super) fn start(logger: Arc<Logger>) -> io::Result<Flush> {
     let (queue, entries) = sync_channel(LINES_MAX);
     let queue = logger.lines.queue.get_or_init(|| queue).clone();
-    background::spawn("bidgate-log", move || run(&logger, &entries))?;
+    background::spawn(&background::LOG, move || run(&logger, &entries))?;
     Ok(Flush(queue))
 }
 

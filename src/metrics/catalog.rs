@@ -85,6 +85,7 @@ families! {
     TELEMETRY_RETRIES = Counter "bidgate_telemetry_retries_total" [], "Attempts to deliver a batch after one that failed.";
     TELEMETRY_ROTATION_FAILURES = Counter "bidgate_telemetry_rotation_failures_total" [], "Attempts to rotate the full file of sink file that failed; it takes no line until one succeeds.";
     PANICS = Counter "bidgate_panics_total" [], "Panics; each ended the call, the connection or the thread in which it happened.";
+    THREADS_LOST = Gauge "bidgate_background_threads_lost" ["thread"], "1 when a panic has ended this thread in the background, and its work stands still.";
     LOG_LINES_SUPPRESSED = Counter "bidgate_log_lines_suppressed_total" [], "Lines of the log not written: too many of one kind, or more than standard error took.";
     OTLP_EXPORTS = Counter "bidgate_otlp_exports_total" ["signal", "outcome"], "Attempts to have an OTLP receiver take a message.";
     OTLP_SPANS = Counter "bidgate_otlp_spans_total" ["outcome"], "Spans of sampled evaluations, by what became of them.";

@@ -29,6 +29,8 @@ pub struct ServerGauges<'a> {
     pub log_lines_suppressed: u64,
     /// Panics on any thread.
     pub panics: u64,
+    /// Threads in the background, and whether a panic has ended them.
+    pub threads_lost: [(&'a str, bool); 7],
     /// What became of what was exported to an OTLP receiver.
     pub otlp: OtlpCounts,
     /// What became of the events of the audit log.

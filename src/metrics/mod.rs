@@ -249,6 +249,7 @@ mod tests {
             },
             log_lines_suppressed: 6,
             panics: 7,
+            threads_lost: ["a", "b", "c", "d", "e", "f", "g"].map(|thread| (thread, thread == "b")),
             ..ServerGauges::default()
         };
         metrics.render(&gauges)
@@ -363,6 +364,8 @@ mod tests {
             "bidgate_connections_refused_total 1",
             "bidgate_log_lines_suppressed_total 6",
             "bidgate_panics_total 7",
+            "bidgate_background_threads_lost{thread=\"a\"} 0",
+            "bidgate_background_threads_lost{thread=\"b\"} 1",
         ] {
             assert!(
                 page.contains(&format!("{line}\n")),

@@ -48,6 +48,10 @@ impl<'a> Walk<'a> {
         self.policy(&server.policy);
         self.telemetry(&server.telemetry);
         self.count(catalog::PANICS, server.panics);
+        for (thread, lost) in server.threads_lost {
+            let lost = if lost { 1.0 } else { 0.0 };
+            self.sample_with(catalog::THREADS_LOST, [thread], Value::Gauge(lost));
+        }
         self.count(catalog::LOG_LINES_SUPPRESSED, server.log_lines_suppressed);
         self.otlp(server.otlp);
         self.audit(server.audit);

@@ -58,7 +58,7 @@ impl ExportThread {
             // A look-up of a name that gets no answer holds a thread for as long as the system waits.
             .max_blocking_threads(1)
             .build()?;
-        background::spawn("bidgate-otlp", move || {
+        background::spawn(&background::OTLP, move || {
             runtime.block_on(work.run(stopped));
             // Whatever hangs, such as the look-up of a name, is left behind.
             runtime.shutdown_background();

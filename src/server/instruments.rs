@@ -8,6 +8,7 @@ use super::admission::TurnedAway;
 use super::credentials::LivingTls;
 use super::in_flight::InFlight;
 use super::settings::Settings;
+use crate::background;
 use crate::metrics::{AuditGauges, Metrics, PolicyGauges, Sample, ServerGauges, TlsGauges};
 use crate::otlp::ExportCounts;
 use crate::telemetry::Ledger;
@@ -57,6 +58,7 @@ impl Instruments {
             telemetry: self.ledger.gauges(),
             log_lines_suppressed: self.settings.log.suppressed(),
             panics: self.settings.log.panics(),
+            threads_lost: background::lost(),
             otlp: self.exports.read(),
             audit: AuditGauges {
                 written: audit.written,

@@ -42,7 +42,7 @@ pub(super) fn start(
         policy,
         audit,
     };
-    background::spawn("bidgate-policy", move || reloader.run(&ordered))?;
+    background::spawn(&background::POLICY, move || reloader.run(&ordered))?;
     Ok(signals::pass_on(hangups, orders, "policy"))
 }
 

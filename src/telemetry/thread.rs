@@ -46,7 +46,7 @@ pub(super) fn start(
     let (stop, stopped) = oneshot::channel();
     let (announce_end, ended) = oneshot::channel();
     let (announce_start, started) = std::sync::mpsc::sync_channel(1);
-    background::spawn("bidgate-telemetry", move || {
+    background::spawn(&background::TELEMETRY, move || {
         let runtime = match runtime() {
             Ok(runtime) => runtime,
             Err(error) => return announce_start.send(Err(error)).unwrap_or_default(),

@@ -45,6 +45,7 @@ QUIET = {
     "BidgateUnreadReplies",
     "BidgateCertificateRefused",
     "BidgatePanics",
+    "BidgateThreadLost",
 }
 # Queries that may be 0 all the time; the others must show that something happens.
 STILL = {
@@ -55,6 +56,7 @@ STILL = {
     "Refused calls (D)",  # callers read their replies
     "Restarts (A)",  # nobody restarts
     "Panics (A)",  # nor panics
+    "Panics (B)",  # so that every thread is at work
     "Certificate reloads (B)",  # what is renewed fits
 }
 

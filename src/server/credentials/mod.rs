@@ -96,7 +96,7 @@ impl Credentials {
         let hangups = signals::hangups()?;
         // A SIGHUP that arrives while another waits asks for nothing more.
         let (orders, ordered) = sync_channel(1);
-        background::spawn("bidgate-files", move || watch(watched, &ordered, &audit))?;
+        background::spawn(&background::FILES, move || watch(watched, &ordered, &audit))?;
         Ok(Some(signals::pass_on(hangups, orders, "certificates")))
     }
 }

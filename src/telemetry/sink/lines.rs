@@ -53,7 +53,7 @@ impl Lines {
 
     fn start(output: impl Output) -> io::Result<Self> {
         let (orders, ordered) = sync_channel(1);
-        background::spawn("bidgate-lines", move || write_all(&ordered, output))?;
+        background::spawn(&background::LINES, move || write_all(&ordered, output))?;
         Ok(Self { orders })
     }
 
