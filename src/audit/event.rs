@@ -146,6 +146,15 @@ pub enum Event {
         /// That line's.
         last_sha256: Digest,
     },
+    /// An event that would have made a line longer than any is.
+    EventTooLong {
+        /// Its name.
+        name: &'static str,
+        /// Of the line, with its line feed.
+        bytes: usize,
+        /// That line's.
+        sha256: Digest,
+    },
     /// Events that found no room while the file could not be written.
     EventsLost {
         /// How many.
@@ -176,6 +185,7 @@ impl Event {
             Self::LineTorn { .. } => "line_torn",
             Self::ChainBroken { .. } => "chain_broken",
             Self::FileReplaced { .. } => "file_replaced",
+            Self::EventTooLong { .. } => "event_too_long",
             Self::EventsLost { .. } => "events_lost",
         }
     }
@@ -338,7 +348,7 @@ mod tests {
         ]
     }
 
-    fn told_by_itself() -> [Event; 5] {
+    fn told_by_itself() -> [Event; 6] {
         let text = || String::from("x");
         let digest = Digest::NONE;
         [
@@ -362,6 +372,11 @@ mod tests {
             Event::FileReplaced {
                 last_seq: 1,
                 last_sha256: digest,
+            },
+            Event::EventTooLong {
+                name: "start",
+                bytes: 1,
+                sha256: digest,
             },
             Event::EventsLost { events: 1 },
         ]

@@ -5,14 +5,33 @@ use serde::{Deserialize, Serialize};
 use super::digest::Digest;
 use super::event::{Event, Torn};
 
-/// Bytes of a line, at most, with its line feed. The longest are those with the paths of two files, escaped.
+/// Bytes of a line, at most, with its line feed. Those with the paths of two files that the system can open fit, escaped.
 pub(super) const LINE_BYTES_MAX: usize = 64 << 10;
 
-/// Writes a line, with its line feed.
+/// Writes a line, with its line feed. An event that would make it too long has a line that says so in its place: what
+/// cannot be written would hold up all that follows.
 ///
 /// # Errors
-/// When it would be longer than a line may be.
-pub(super) fn write(seq: u64, at: &str, event: &Event, prev: Digest) -> std::io::Result<Vec<u8>> {
+/// When the event is none of JSON, which none is.
+pub(super) fn write(
+    seq: u64,
+    at: &str,
+    event: &Event,
+    prev: Digest,
+) -> serde_json::Result<Vec<u8>> {
+    let line = written(seq, at, event, prev)?;
+    if line.len() <= LINE_BYTES_MAX {
+        return Ok(line);
+    }
+    let too_long = Event::EventTooLong {
+        name: event.name(),
+        bytes: line.len(),
+        sha256: Digest::of(&line),
+    };
+    written(seq, at, &too_long, prev)
+}
+
+fn written(seq: u64, at: &str, event: &Event, prev: Digest) -> serde_json::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(&Written {
         seq,
         at,
@@ -20,9 +39,6 @@ pub(super) fn write(seq: u64, at: &str, event: &Event, prev: Digest) -> std::io:
         prev,
     })?;
     line.push(b'\n');
-    if line.len() > LINE_BYTES_MAX {
-        return Err(std::io::ErrorKind::FileTooLarge.into());
-    }
     Ok(line)
 }
 

@@ -91,10 +91,22 @@ fn events(path: &Path) -> Vec<String> {
 }
 
 fn opened(number: usize) -> Event {
+    listener(format!("127.0.0.1:{number}"))
+}
+
+fn listener(address: String) -> Event {
     Event::ListenerOpened {
         serves: Serves::Grpc,
-        address: format!("127.0.0.1:{number}"),
+        address,
     }
+}
+
+/// The line that tells of a listener.
+fn text_of(seq: u64, address: &str, prev: Digest) -> String {
+    format!(
+        "{{\"seq\":{seq},\"at\":\"now\",\"event\":\"listener_opened\",\"serves\":\"grpc\",\
+         \"address\":\"{address}\",\"prev\":\"{prev}\"}}\n"
+    )
 }
 
 fn ended() -> Event {
@@ -129,19 +141,43 @@ fn a_line_holds_the_hash_of_the_one_before() {
         (&2.into(), &Digest::of(&lines[0]).to_string().into())
     );
     let text = String::from_utf8(lines[0].clone()).unwrap();
-    let zeros = "0".repeat(64);
-    assert_eq!(
-        text,
-        format!(
-            "{{\"seq\":1,\"at\":\"now\",\"event\":\"listener_opened\",\"serves\":\"grpc\",\
-             \"address\":\"127.0.0.1:0\",\"prev\":\"{zeros}\"}}\n"
-        )
-    );
+    let first = text_of(1, "127.0.0.1:0", "0".repeat(64).parse().unwrap());
+    assert_eq!(text, first);
     let scan = log.scan();
     assert_eq!(scan.head.sha256, Digest::of(&lines[2]));
     assert_eq!((scan.head.seq, scan.lines, scan.end), (3, 3, Ending::Whole));
     let mode = fs::metadata(log.path()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn an_event_that_is_too_long_for_a_line_holds_up_nobody() {
+    let log = Log::new();
+    let mut file = log.open();
+    let around = text_of(1, "", Digest::NONE).len();
+    let fits = "x".repeat(line::LINE_BYTES_MAX - around);
+    for address in [fits.clone(), format!("{fits}x"), fits.repeat(100)] {
+        file.append("now", &listener(address)).unwrap();
+    }
+    file.append("now", &Event::ShutdownBegun).unwrap();
+    let told = [
+        "listener_opened",
+        "event_too_long",
+        "event_too_long",
+        "shutdown_begun",
+    ];
+    assert_eq!(log.events(), told);
+    assert_eq!((log.scan().end, log.scan().lines), (Ending::Whole, 4));
+    let text = fs::read_to_string(log.path()).unwrap();
+    let first = text_of(1, &fits, Digest::NONE);
+    let second = text.strip_prefix(&first).unwrap();
+    let instead = text_of(2, &format!("{fits}x"), Digest::of(first));
+    let (bytes, sha256) = (line::LINE_BYTES_MAX + 1, Digest::of(instead));
+    let told = format!(
+        "{{\"seq\":2,\"at\":\"now\",\"event\":\"event_too_long\",\"name\":\"listener_opened\",\
+         \"bytes\":{bytes},\"sha256\":\"{sha256}\",\"prev\":"
+    );
+    assert!(second.starts_with(&told), "{told}");
 }
 
 #[test]

@@ -383,6 +383,25 @@ fn a_start_that_failed_is_told() {
     assert_eq!(place.lines()[2]["outcome"], "failed");
 }
 
+/// Somebody wrote a line that tells of more than another line can quote.
+#[test]
+fn a_line_that_would_be_too_long_is_replaced_and_holds_nobody_up() {
+    let place = Place::new();
+    let (event, prev) = ("x".repeat(65_400), "0".repeat(64));
+    let line = format!("{{\"seq\":1,\"at\":\"\",\"event\":\"{event}\",\"prev\":\"{prev}\"}}\n");
+    fs::write(place.audit(), line).unwrap();
+    let sidecar = place.start(&[]);
+    place.await_event("listener_opened", 2);
+    assert_eq!(sidecar.metric("bidgate_audit_write_failures_total"), 0);
+    sidecar.end();
+    let lines = place.lines();
+    assert_eq!(
+        (&lines[1]["event"], &lines[1]["name"]),
+        (&json!("event_too_long"), &json!("previous_run_unfinished"))
+    );
+    assert_eq!(place.verify(&[]).code, 0);
+}
+
 #[test]
 fn a_file_that_is_taken_away_is_told_by_the_next_line() {
     let place = Place::new();
