@@ -8,6 +8,7 @@ with the others, and hold a configuration that the sidecar itself accepts. Then 
 
 import json
 import pathlib
+import subprocess
 import sys
 import tempfile
 import time
@@ -15,7 +16,7 @@ import time
 import rules
 import settings
 from cluster import K8S, builds, containers, pods
-from mutations import mutated, mutations
+from mutations import MISTAKES, mutated
 from pod import Pod
 
 AUCTION = json.dumps({"id": "r", "tmax": 60000, "imp": [{"id": "1", "bidfloor": 0.5}]})
@@ -35,8 +36,8 @@ def main(bidgate, bidder):
                 for template in pods(manifests):
                     live(name, template, manifests, programs)
             print(f"{'FAILED' if complaints else 'ok    '} {name}: {len(manifests)} manifests")
-            if name == "base":
-                found += overlooked(manifests, programs)
+            if name in MISTAKES:
+                found += overlooked(manifests, programs, MISTAKES[name])
     for problem in found:
         print(f"FAILED {problem}")
     return 1 if found else 0
@@ -53,7 +54,7 @@ def problems(manifests, programs, versions=None):
     return found
 
 
-def overlooked(manifests, programs):
+def overlooked(manifests, programs, mutations):
     """Mutations that nothing complains of."""
     count = 0
     for name, mutation in mutations():
@@ -76,10 +77,19 @@ def live(name, template, manifests, programs):
                 enforcing = (K8S / "components/enforce/policy.yaml").read_text()
                 pod.change_policy(enforcing)
                 await_bids(pod, GOOD_BIDS)
+            audit = settings.audit_file(settings.effective(pod)[0])
             allowed_s = template["spec"]["terminationGracePeriodSeconds"]
             took_s = pod.end()
             equal(took_s < allowed_s, True)
+            if audit:
+                equal(verified(programs["bidgate"], audit), (0, "shutdown_ended"))
             print(f"       {name}: ended after {took_s:.1f} s of {allowed_s}")
+
+
+def verified(bidgate, audit):
+    """What the program itself makes of an audit log, and its last event."""
+    status = subprocess.run([bidgate, "audit", "verify", audit], stdout=subprocess.DEVNULL).returncode
+    return status, json.loads(audit.read_text().splitlines()[-1])["event"]
 
 
 def sent(pod):

@@ -42,6 +42,20 @@ def mutations():
     )
 
 
+def mutations_of_the_audit_log():
+    yield "an audit log where nothing may be written", lambda all: variable(all, "BIDGATE_AUDIT_FILE", "/audit.ndjson")
+    yield "an audit log that is larger than its volume", lambda all: variable(all, "BIDGATE_AUDIT_FILE_KEEP", "16")
+    yield "an audit log without a bound", lambda all: audit(spec(all)["volumes"]).update(emptyDir={})
+    yield "an audit log that is only read", lambda all: audit(sidecar(all)["volumeMounts"]).update(readOnly=True)
+    yield "an audit log that the bidder can write", lambda all: bidder(all)["volumeMounts"].append(
+        audit(sidecar(all)["volumeMounts"])
+    )
+
+
+# By the set in which they are made.
+MISTAKES = {"base": mutations, "base with audit": mutations_of_the_audit_log}
+
+
 def mutated(manifests, mutation):
     changed = copy.deepcopy(manifests)
     mutation(changed)
@@ -64,6 +78,14 @@ def sidecar(manifests):
 
 def bidder(manifests):
     return container(pods(manifests)[0], "bidder")
+
+
+def variable(manifests, name, value):
+    next(found for found in sidecar(manifests)["env"] if found["name"] == name)["value"] = value
+
+
+def audit(named):
+    return next(found for found in named if found["name"] == "bidgate-audit")
 
 
 def probe(manifests, kind, address):

@@ -6,7 +6,7 @@ import subprocess
 
 import yaml
 
-from cluster import ROOT, container
+from cluster import ROOT, container, containers
 from rules import SECRETS
 
 # What the example takes after SIGTERM, at most.
@@ -34,6 +34,7 @@ def problems(pod):
     yield from probes(pod, settings)
     yield from ending(pod, settings)
     yield from keys(pod, settings)
+    yield from audit(pod, settings)
     if settings["workers"] == 0:
         yield "workers: one for each core of the node, whatever the pod may use of them"
 
@@ -94,3 +95,37 @@ def keys(pod, settings):
         path = settings["telemetry"].get(f"{key}_file")
         if path and (pathlib.Path(path).parent != pod.folders.get("bidgate-telemetry") or key not in path):
             yield f"telemetry.{key}_file is {path}: no Secret puts it there: {SECRETS}"
+
+
+def audit(pod, settings):
+    """The audit log is where the sidecar alone can write, and all of its files have room there."""
+    path = audit_file(settings)
+    if path is None:
+        return
+    name, folder = "bidgate-audit", pod.folders.get("bidgate-audit")
+    if path.parent != folder:
+        yield f"audit.file is {path}: no volume is there"
+        return
+    mounted = {
+        found["name"]: mount.get("readOnly", False)
+        for found in containers(pod.template)
+        for mount in found.get("volumeMounts", [])
+        if mount["name"] == name
+    }
+    if mounted != {"bidgate": False}:
+        yield f"the audit log is for the sidecar to write, and for nobody else: {mounted}"
+    volume = next(volume for volume in pod.template["spec"]["volumes"] if volume["name"] == name)
+    limit = mebibytes(volume["emptyDir"].get("sizeLimit"))
+    needed = settings["audit"]["file_max_bytes"] * (settings["audit"]["file_keep"] + 1) / 2**20
+    # As much again is left to files that were set aside.
+    if limit is None or limit < 2 * needed:
+        yield f"the audit log takes {needed} MiB, and its volume has {limit}"
+
+
+def audit_file(settings):
+    path = settings.get("audit", {}).get("file")
+    return pathlib.Path(path) if path else None
+
+
+def mebibytes(quantity):
+    return int(quantity.removesuffix("Mi")) if quantity and quantity.endswith("Mi") else None
