@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod tests {
     use std::cell::{Cell, RefCell};
+    use std::collections::BTreeMap;
     use std::rc::Rc;
     use std::sync::Arc;
     use std::time::Duration;
@@ -14,7 +15,7 @@ mod tests {
     use uuid::Uuid;
 
     use crate::evaluate::{Call, Clock, Evaluator};
-    use crate::metrics::{Metrics, Recorder, TelemetryGauges};
+    use crate::metrics::{DroppedEvents, Metrics, Recorder, TelemetryGauges};
     use crate::policy::Policy;
     use crate::telemetry::batch::{Batch, Settled};
     use crate::telemetry::batcher::{Batcher, Moment, Rules};
@@ -53,21 +54,21 @@ mod tests {
         assert_eq!(during.delivered, before.delivered);
         assert!(during.in_flight <= KEPT_MAX, "{during:?}");
         assert!(during.dropped.retry_exhausted > 0 && during.dropped.ring_full > 0);
-        assert_eq!(during.dropped.rejected + during.dropped.shutdown, 0);
+        assert_eq!(of_other_causes(&during.dropped), 0, "{during:?}");
         assert!(world.bytes_max.get() <= PENDING_MAX * BATCH_BYTES_MAX);
 
         world.collector.down.set(false);
         world.goes_on(Duration::from_secs(300)).await;
         let after = world.account();
-        assert_eq!(after.dropped, {
-            // Those whose last attempt had been made.
-            let mut dropped = during.dropped;
-            dropped.retry_exhausted = after.dropped.retry_exhausted;
-            dropped.ring_full = after.dropped.ring_full;
-            dropped
-        });
-        let lost_after = after.dropped.total() - during.dropped.total();
-        assert!(lost_after <= KEPT_MAX, "{lost_after}");
+        // Those whose last attempt was under way, and those that found no room before it had failed.
+        let lost_after = after.dropped.without(&during.dropped);
+        let on_their_way = DELIVERY.concurrent as u64 * BATCH_EVENTS;
+        assert!(lost_after.retry_exhausted <= on_their_way, "{lost_after:?}");
+        assert!(
+            lost_after.ring_full <= ATTEMPT.as_secs() * EACH_SECOND,
+            "{lost_after:?}"
+        );
+        assert_eq!(of_other_causes(&lost_after), 0, "{lost_after:?}");
         assert!(after.delivered > during.delivered + 250 * EACH_SECOND);
 
         // Nothing is lost from here on; what has been told adds up to what was evaluated and what was dropped.
@@ -78,7 +79,14 @@ mod tests {
         let told = world.collector.told.borrow();
         assert_eq!(told.evaluations, end.offered);
         assert_eq!(told.events, end.delivered);
-        assert_eq!(told.dropped, end.dropped.total());
+        let dropped = end.dropped.by_reason();
+        let dropped = dropped.map(|(reason, events)| (reason.to_owned(), events));
+        assert_eq!(told.dropped, BTreeMap::from(dropped));
+    }
+
+    /// Than that nobody took them.
+    fn of_other_causes(dropped: &DroppedEvents) -> u64 {
+        dropped.sampled_out + dropped.rejected + dropped.shutdown
     }
 
     /// Takes batches, or is not there.
@@ -89,18 +97,19 @@ mod tests {
     }
 
     /// What the batches that were taken say together.
-    #[derive(Clone, Copy, Debug, Default)]
+    #[derive(Clone, Debug, Default)]
     struct Told {
         evaluations: u64,
         events: u64,
-        dropped: u64,
+        /// By reason.
+        dropped: BTreeMap<String, u64>,
     }
 
     impl Attempts for Collector {
         async fn attempt(&self, batch: &Batch) -> Attempt {
             if self.down.get() {
                 // As long as an attempt may take.
-                sleep(Duration::from_secs(5)).await;
+                sleep(ATTEMPT).await;
                 return Attempt::Failed {
                     cause: "no answer in time".to_owned(),
                     retry_after: None,
@@ -119,8 +128,9 @@ mod tests {
             let counts = counts.iter().map(|count| count["n"].as_u64().unwrap());
             self.evaluations += counts.sum::<u64>();
             self.events += body["events"].as_array().unwrap().len() as u64;
-            let dropped = body["dropped"].as_object().unwrap().values();
-            self.dropped += dropped.map(|n| n.as_u64().unwrap()).sum::<u64>();
+            for (reason, events) in body["dropped"].as_object().unwrap() {
+                *self.dropped.entry(reason.clone()).or_default() += events.as_u64().unwrap();
+            }
         }
     }
 
@@ -150,7 +160,7 @@ mod tests {
             let rules = Rules {
                 sender: "here".to_owned(),
                 boot_id: Uuid::from_u128(5),
-                max_events: 100,
+                max_events: BATCH_EVENTS,
                 max_age: Duration::from_secs(5),
             };
             let batching = Batching::new(
@@ -270,6 +280,9 @@ mod tests {
         }
     }
 
+    /// Of the collector, where it is not there.
+    const ATTEMPT: Duration = Duration::from_secs(5);
+    const BATCH_EVENTS: u64 = 100;
     const OUTAGE: Duration = Duration::from_secs(3600);
     /// Slower than the thread's, so that an hour has fewer of them.
     const TICK: Duration = Duration::from_millis(200);
