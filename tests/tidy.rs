@@ -35,7 +35,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("reply_json", &["proto"]),
     ("tls",      &[]),
     ("telemetry", &["limits", "sync", "callers", "verdict", "policy", "evaluate", "wire", "background", "rotation", "audit", "metrics", "config", "log", "tls"]),
-    ("otlp",     &["document", "verdict", "wire", "background", "metrics", "tls", "telemetry"]),
+    ("otlp",     &["document", "verdict", "wire", "background", "metrics", "config", "tls", "telemetry"]),
     // The edges. The command line starts the server, and reads files instead of messages.
     ("server",   &["limits", "sync", "document", "verdict", "policy", "evaluate", "wire", "background", "audit", "metrics", "config", "log", "proto", "reply_json", "tls", "telemetry", "otlp"]),
     ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "audit", "proto", "reply_json", "otlp", "server"]),

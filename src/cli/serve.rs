@@ -32,7 +32,8 @@ pub fn run(args: &ServeArgs) -> Result<Outcome, CliError> {
         let written = write!(io::stdout(), "{}", config.to_yaml());
         return written.map(|()| Outcome::Yes).map_err(CliError::Write);
     }
-    let otlp = otlp::Settings::from_environment(std::env::vars_os()).map_err(CliError::Config)?;
+    let otlp = otlp::Settings::from_environment(std::env::vars_os(), config.otlp_in_plaintext)
+        .map_err(CliError::Config)?;
     let beginning = beginning(&config, &files);
     let audit_log = config.audit.clone();
     // Before the first key is read.

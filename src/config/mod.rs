@@ -49,6 +49,8 @@ pub struct Config {
     pub admin_hosts: Vec<String>,
     /// The file of the token that writes on the admin HTTP need, if it is in a file.
     pub admin_token_file: Option<PathBuf>,
+    /// Whether OTLP receivers beyond loopback may be sent to in plaintext.
+    pub otlp_in_plaintext: bool,
     /// Whether calls are also answered as JSON, where the admin HTTP is.
     pub rest: bool,
     /// Bytes of the largest gRPC message taken, 1024 to [`MESSAGE_BYTES_MAX`].
@@ -175,7 +177,7 @@ impl Config {
         let admin = admin(section, &placed);
         let admin_hosts = reach::admin_hosts(section);
         let admin_token_file = reach::admin_token_file(section);
-        reach::refuse_plaintext(section, &placed, admin, tls.as_ref());
+        let otlp_in_plaintext = reach::refuse_plaintext(section, &placed, admin, tls.as_ref());
         let rest = section.flag("rest", false);
         let max_message_bytes = size(
             section,
@@ -204,6 +206,7 @@ impl Config {
             admin,
             admin_hosts,
             admin_token_file,
+            otlp_in_plaintext,
             rest,
             max_message_bytes,
             max_in_flight,

@@ -87,15 +87,17 @@ fn is_host_name(host: &str) -> bool {
 }
 
 /// Refuses addresses that other machines reach and where no TLS is spoken, unless `plaintext_beyond_loopback` has them.
+/// Returns whether it has OTLP receivers.
 pub(super) fn refuse_plaintext(
     section: &mut Section,
     listen: &[(usize, Listen)],
     admin: SocketAddr,
     tls: Option<&TlsFiles>,
-) {
-    let (listen_allowed, admin_allowed) = section.section("plaintext_beyond_loopback", |section| {
-        (section.flag("listen", false), section.flag("admin", false))
-    });
+) -> bool {
+    let [listen_allowed, admin_allowed, otlp_allowed] = section
+        .section("plaintext_beyond_loopback", |section| {
+            ["listen", "admin", "otlp"].map(|key| section.flag(key, false))
+        });
     if tls.is_none() && !listen_allowed {
         for (index, _) in listen.iter().filter(|(_, address)| is_exposed(address)) {
             section.reject(&format!("listen[{index}]"), LISTEN_IN_PLAINTEXT);
@@ -104,6 +106,7 @@ pub(super) fn refuse_plaintext(
     if tls.is_none_or(|tls| !tls.admin) && !admin_allowed && is_exposed(&Listen::Tcp(admin)) {
         section.reject("admin", ADMIN_IN_PLAINTEXT);
     }
+    otlp_allowed
 }
 
 const LISTEN_IN_PLAINTEXT: &str = "is open to other machines, and bids would cross the network in plaintext: \
@@ -162,7 +165,7 @@ mod tests {
             ),
             ("admin: \"0.0.0.0:1\"", &["admin"]),
             (
-                "{admin: \"0.0.0.0:1\", plaintext_beyond_loopback: {listen: true}}",
+                "{admin: \"0.0.0.0:1\", plaintext_beyond_loopback: {listen: true, otlp: true}}",
                 &["admin"],
             ),
             (

@@ -44,6 +44,7 @@ const SETTINGS: &[Setting] = &[
     text("admin_token_file", "FILE", "File of the token that requests to the admin address other than GET and HEAD need, in place of BIDGATE_ADMIN_TOKEN [default: none]"),
     single("plaintext_beyond_loopback.listen", "BOOL", "Let bids cross the network in plaintext, where listen is open to other machines [default: false]"),
     single("plaintext_beyond_loopback.admin", "BOOL", "Let metrics and policy do so, where admin is [default: false]"),
+    single("plaintext_beyond_loopback.otlp", "BOOL", "Let metrics and traces do so, where an OTLP receiver is on another machine [default: false]"),
     single("rest", "BOOL", "Serve POST /v1/evaluate on the admin address, for callers without gRPC [default: false]"),
     single("max_message_bytes", "BYTES", "Largest gRPC message taken, 1024 to 1073741824 bytes [default: 1048576]"),
     single("max_in_flight", "CALLS", "Evaluations at the same time, 1 to 1000000; more are shed [default: 1024]"),

@@ -279,7 +279,8 @@ fn parse_endpoint(text: &str) -> Result<Uri, &'static str> {
 
 const ENDPOINT: &str = "must be an address such as \"https://collector.example.com\"";
 
-fn is_loopback(host: &str) -> bool {
+/// Whether the host of an address is this machine. Names are not looked up.
+pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
         || bare

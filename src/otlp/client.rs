@@ -20,7 +20,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
 
-use super::settings::{Protocol, Target};
+use super::target::{Protocol, Target};
 
 /// A message that a receiver takes.
 pub(super) trait Export: Message + Clone + 'static {

@@ -12,9 +12,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
 use super::client::{Client, Export, ExportError};
 use super::metrics::{Snapshot, Times};
-use super::settings::Target;
 use super::spans;
 use super::tally::{Exports, Tally};
+use super::target::Target;
 use crate::background;
 use crate::metrics::Sample;
 

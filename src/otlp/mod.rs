@@ -12,6 +12,7 @@
 //! | messages are sent | `bidgate-otlp` | each has its timeout; the end waits for none |
 
 mod settings;
+mod target;
 mod variables;
 
 mod client;
@@ -30,7 +31,8 @@ use tokio::sync::mpsc;
 
 pub use export::Collect;
 pub use sampler::Sampler;
-pub use settings::{Settings, Target};
+pub use settings::Settings;
+pub use target::Target;
 
 use export::{ExportThread, Metrics, Traces, Work};
 use spans::Judged;

@@ -2,17 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
 use std::time::Duration;
 
-use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderMap, Uri};
-use rustls::ClientConfig;
-
 use super::sampler::{Ratio, Sampler};
-use super::variables::{Variables, headers, pairs};
+use super::target::{Signal, Target, refuse_plaintext};
+use super::variables::{Variables, pairs};
 use crate::document::Problems;
-use crate::tls;
 
 /// What is exported. Read once, at start-up.
 #[derive(Clone, Debug)]
@@ -30,18 +25,24 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the environment; none if it names no endpoint, or switches the export off.
+    /// Reads the environment; none if it names no endpoint, or switches the export off. `in_plaintext` is whether other
+    /// machines may be sent to in plaintext.
     ///
     /// # Errors
     /// When a variable has a value that it cannot have. Each is named, and no value is quoted.
     pub fn from_environment(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
+        in_plaintext: bool,
     ) -> Result<Option<Self>, Problems> {
         let mut variables = Variables::new(environment);
         let metrics = Target::read(&mut variables, Signal::Metrics);
         let traces = Target::read(&mut variables, Signal::Traces);
         if metrics.is_none() && traces.is_none() || is_disabled(&mut variables) {
             return variables.finish(None);
+        }
+        if !in_plaintext {
+            refuse_plaintext(&mut variables, Signal::Metrics, metrics.as_ref());
+            refuse_plaintext(&mut variables, Signal::Traces, traces.as_ref());
         }
         let settings = Self {
             resource: resource(&mut variables),
@@ -99,194 +100,17 @@ fn sampler(variables: &mut Variables) -> Sampler {
         .unwrap_or_else(|| Sampler::parent_or(ratio))
 }
 
-/// One of the two kinds of data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Signal {
-    Metrics,
-    Traces,
-}
-
-impl Signal {
-    /// The part of the path that receivers expect it under.
-    const fn path(self) -> &'static str {
-        match self {
-            Self::Metrics => "v1/metrics",
-            Self::Traces => "v1/traces",
-        }
-    }
-
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Metrics => "METRICS",
-            Self::Traces => "TRACES",
-        }
-    }
-}
-
-/// Where one signal goes.
-#[derive(Clone, Debug)]
-pub struct Target {
-    pub(super) protocol: Protocol,
-    /// The whole address with HTTP, without a path with gRPC.
-    pub(super) endpoint: Uri,
-    /// Whose certificates are trusted.
-    pub(super) tls: ClientConfig,
-    pub(super) headers: HeaderMap,
-    /// For one attempt.
-    pub(super) timeout: Duration,
-}
-
-/// How messages travel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protocol {
-    Grpc,
-    Http,
-}
-
-impl Protocol {
-    fn read(text: &str) -> Option<Self> {
-        match text {
-            "grpc" => Some(Self::Grpc),
-            "http/protobuf" => Some(Self::Http),
-            _ => None,
-        }
-    }
-}
-
-impl Target {
-    /// None if this signal is not exported. Where no endpoint is named, nothing else is looked at.
-    fn read(variables: &mut Variables, signal: Signal) -> Option<Self> {
-        let (own, both) = (Names::of(signal), Names::of_both());
-        if !variables.has(&own.endpoint) && !variables.has(&both.endpoint) {
-            return None;
-        }
-        let exporter = format!("OTEL_{}_EXPORTER", signal.word());
-        if variables.one(&exporter, "otlp or none", read_exporter) == Some(false) {
-            return None;
-        }
-        let protocol = variables
-            .first(
-                &[&own.protocol, &both.protocol],
-                "grpc or http/protobuf",
-                Protocol::read,
-            )
-            .unwrap_or(Protocol::Http);
-        let wanted = "pairs such as key=value,other=value, with values percent-encoded";
-        let headers = variables.first(&[&own.headers, &both.headers], wanted, headers);
-        let timeout = variables.milliseconds(&[&own.timeout, &both.timeout]);
-        let wanted = "a URL such as http://localhost:4318, with its scheme and without credentials";
-        let path = if variables.has(&own.endpoint) {
-            None
-        } else {
-            Some(signal.path())
-        };
-        let endpoint = variables.first(&[&own.endpoint, &both.endpoint], wanted, |text| {
-            read_endpoint(text, protocol, path)
-        });
-        let endpoint = endpoint?;
-        Some(Self {
-            tls: read_tls(variables, &endpoint, [&own.certificate, &both.certificate])?,
-            protocol,
-            endpoint,
-            headers: headers.unwrap_or_default(),
-            timeout: timeout.unwrap_or(TIMEOUT),
-        })
-    }
-}
-
-/// The roots in a file that is named, or else the system's; none where no certificate is to be checked.
-fn read_tls(
-    variables: &mut Variables,
-    endpoint: &Uri,
-    [own, both]: [&str; 2],
-) -> Option<ClientConfig> {
-    if endpoint.scheme() != Some(&Scheme::HTTPS) {
-        return tls::trusting_nobody().ok();
-    }
-    if variables.has(own) || variables.has(both) {
-        let wanted = "a file that holds certificates in PEM";
-        return variables.first(&[own, both], wanted, |file| {
-            tls::client_config(Some(Path::new(file))).ok()
-        });
-    }
-    let roots = tls::client_config(None);
-    roots.map_err(|error| variables.refuse(both, &error)).ok()
-}
-
-fn read_exporter(text: &str) -> Option<bool> {
-    match text {
-        "otlp" => Some(true),
-        "none" => Some(false),
-        _ => None,
-    }
-}
-
-/// The address that messages are sent to. With gRPC the method is the path; with HTTP `path` is added to what is named
-/// for both signals, and nothing to what is named for one.
-fn read_endpoint(text: &str, protocol: Protocol, path: Option<&str>) -> Option<Uri> {
-    let mut parts = Uri::try_from(text).ok()?.into_parts();
-    let scheme = parts.scheme.as_ref()?;
-    let known = *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS;
-    let anonymous = !parts.authority.as_ref()?.as_str().contains('@');
-    let named = parts
-        .path_and_query
-        .as_ref()
-        .map_or("/", PathAndQuery::path);
-    let path = match (protocol, path) {
-        (Protocol::Grpc, _) => PathAndQuery::from_static("/"),
-        (Protocol::Http, None) => PathAndQuery::try_from(named).ok()?,
-        (Protocol::Http, Some(path)) => {
-            let base = named.trim_end_matches('/');
-            PathAndQuery::try_from(format!("{base}/{path}")).ok()?
-        }
-    };
-    parts.path_and_query = Some(path);
-    (known && anonymous)
-        .then(|| Uri::from_parts(parts).ok())
-        .flatten()
-}
-
-/// The variables of one signal, or of both.
-struct Names {
-    endpoint: String,
-    protocol: String,
-    certificate: String,
-    headers: String,
-    timeout: String,
-}
-
-impl Names {
-    fn of(signal: Signal) -> Self {
-        Self::behind(&format!("OTEL_EXPORTER_OTLP_{}", signal.word()))
-    }
-
-    fn of_both() -> Self {
-        Self::behind("OTEL_EXPORTER_OTLP")
-    }
-
-    fn behind(prefix: &str) -> Self {
-        Self {
-            endpoint: format!("{prefix}_ENDPOINT"),
-            protocol: format!("{prefix}_PROTOCOL"),
-            certificate: format!("{prefix}_CERTIFICATE"),
-            headers: format!("{prefix}_HEADERS"),
-            timeout: format!("{prefix}_TIMEOUT"),
-        }
-    }
-}
-
-const TIMEOUT: Duration = Duration::from_secs(10);
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::otlp::target::{IN_PLAINTEXT, Protocol};
     use crate::telemetry::TraceParent;
 
     fn read(variables: &[(&str, &str)]) -> Result<Option<Settings>, Problems> {
         let variables = variables
             .iter()
             .map(|(name, text)| ((*name).into(), (*text).into()));
-        Settings::from_environment(variables)
+        Settings::from_environment(variables, true)
     }
 
     const ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318");
@@ -442,6 +266,38 @@ mod tests {
         assert_eq!(of_a_million(sampler), 250_000);
         let sampler = read_with("OTEL_TRACES_SAMPLER", "always_off").sampler;
         assert!(!sampler.samples(0, parent));
+    }
+
+    #[test]
+    fn other_machines_are_not_sent_to_in_plaintext_unless_told_so() {
+        const BOTH: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+        const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+        const OFF: (&str, &str) = ("OTEL_TRACES_EXPORTER", "none");
+        for (variables, refused) in [
+            (&[(BOTH, "http://collector:4318")][..], &[BOTH][..]),
+            (&[(BOTH, "http://10.0.0.9:4318"), OFF], &[BOTH]),
+            (&[(BOTH, "http://localhost.example.com")], &[BOTH]),
+            (&[(BOTH, "https://collector:4318")], &[]),
+            (&[(BOTH, "http://[::1]:4318")], &[]),
+            (
+                &[(BOTH, "http://127.0.0.9:4318"), (TRACES, "http://h")],
+                &[TRACES],
+            ),
+            (&[(BOTH, "http://h"), (TRACES, "http://h")], &[BOTH, TRACES]),
+            (&[(TRACES, "http://h"), OFF], &[]),
+            (&[(BOTH, "http://h"), ("OTEL_SDK_DISABLED", "true")], &[]),
+        ] {
+            let read = |in_plaintext| {
+                let variables = variables.iter().copied();
+                let variables = variables.map(|(name, text)| (name.into(), text.into()));
+                Settings::from_environment(variables, in_plaintext)
+            };
+            let problems = read(false).err().map(|problems| problems.0);
+            let told = problems.iter().flatten().map(ToString::to_string);
+            let expected = refused.iter().map(|name| format!("{name}: {IN_PLAINTEXT}"));
+            assert!(told.eq(expected), "{variables:?}: {problems:?}");
+            assert!(read(true).is_ok(), "{variables:?}");
+        }
     }
 
     #[test]

@@ -127,7 +127,7 @@ fn exporting_to(endpoint: &str, variables: &[(&str, &str)]) -> Settings {
         .chain(variables.iter().copied())
         .map(|(name, text)| (name.into(), text.into()));
     Settings {
-        otlp: otlp::Settings::from_environment(variables).unwrap(),
+        otlp: otlp::Settings::from_environment(variables, false).unwrap(),
         ..settings()
     }
 }
