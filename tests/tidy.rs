@@ -38,7 +38,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("otlp",     &["document", "verdict", "wire", "background", "metrics", "config", "tls", "telemetry"]),
     // The edges. The command line starts the server, and reads files instead of messages.
     ("server",   &["limits", "sync", "document", "verdict", "policy", "evaluate", "wire", "background", "audit", "metrics", "config", "log", "proto", "reply_json", "tls", "telemetry", "otlp"]),
-    ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "audit", "proto", "reply_json", "otlp", "server"]),
+    ("cli",      &["limits", "document", "openrtb", "verdict", "policy", "evaluate", "wire", "config", "audit", "proto", "reply_json", "tls", "otlp", "server"]),
 ];
 
 /// Crates that touch sockets, threads, logs or the time; the engine does without.

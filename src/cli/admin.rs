@@ -1,9 +1,13 @@
 //! Asking an admin port for a page.
 
 use std::io;
+use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 /// What was answered, whatever it says.
 #[derive(Debug)]
@@ -25,12 +29,34 @@ impl Answer {
     }
 }
 
-/// Gets a page of an admin port, `host:port`. It is one request a connection, so it is written by hand.
+/// Gets a page of an admin port, `host:port`.
 ///
 /// # Errors
 /// When there is no answer.
 pub(super) async fn get(admin: &str, path: &str) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect(admin).await?;
+    ask(TcpStream::connect(admin).await?, admin, path).await
+}
+
+/// The same over TLS, of a server that must have a certificate of this name.
+///
+/// # Errors
+/// When it has none, or there is no answer.
+pub(super) async fn get_over_tls(
+    admin: &str,
+    path: &str,
+    (tls, name): (ClientConfig, ServerName<'static>),
+) -> io::Result<Answer> {
+    let stream = TcpStream::connect(admin).await?;
+    let tls = TlsConnector::from(Arc::new(tls));
+    ask(tls.connect(name, stream).await?, admin, path).await
+}
+
+/// It is one request a connection, so it is written by hand.
+async fn ask(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    admin: &str,
+    path: &str,
+) -> io::Result<Answer> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();

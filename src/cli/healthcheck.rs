@@ -1,9 +1,12 @@
 //! `bidgate healthcheck`: for container probes and impatient people.
 
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -12,6 +15,7 @@ use tonic_health::pb::health_client::HealthClient;
 use super::admin;
 use super::error::{CliError, Named};
 use super::{Outcome, complain};
+use crate::tls;
 
 /// Shown below the help of this command.
 pub const EXAMPLES: &str = "\
@@ -21,7 +25,8 @@ Examples:
   bidgate healthcheck
   bidgate healthcheck --address unix:///run/bidgate/bidgate.sock
   bidgate healthcheck --admin 127.0.0.1:8080
-  bidgate healthcheck --live --admin 127.0.0.1:8080";
+  bidgate healthcheck --live --admin 127.0.0.1:8080
+  bidgate healthcheck --admin 127.0.0.1:8080 --ca-file ca.crt --server-name bidder.ads.svc";
 
 /// What `bidgate healthcheck` is told.
 #[derive(Args, Clone, Debug)]
@@ -39,6 +44,12 @@ pub struct HealthcheckArgs {
     /// Ask only whether the process runs, which a sidecar that drains does too
     #[arg(long, requires = "admin")]
     live: bool,
+    /// Ask the admin port over TLS, trusting the PEM certificates in this file
+    #[arg(long, value_name = "FILE", requires = "admin")]
+    ca_file: Option<PathBuf>,
+    /// The name that its certificate must have [default: the host of --admin]
+    #[arg(long, value_name = "NAME", requires = "ca_file")]
+    server_name: Option<String>,
 }
 
 impl HealthcheckArgs {
@@ -48,6 +59,20 @@ impl HealthcheckArgs {
         } else {
             "/health/ready"
         }
+    }
+
+    /// Whom to trust, and by which name, where TLS is to be spoken.
+    fn tls(&self, admin: &str) -> io::Result<Option<(ClientConfig, ServerName<'static>)>> {
+        let Some(file) = &self.ca_file else {
+            return Ok(None);
+        };
+        let config = tls::client_config(Some(file))
+            .map_err(|error| io::Error::other(format!("--ca-file: {error}")))?;
+        let host = admin.rsplit_once(':').map_or(admin, |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let name = self.server_name.as_deref().unwrap_or(host).to_owned();
+        let name = ServerName::try_from(name).map_err(io::Error::other)?;
+        Ok(Some((config, name)))
     }
 }
 
@@ -96,7 +121,7 @@ struct Health {
 
 async fn ask(args: &HealthcheckArgs) -> Result<Health, CliError> {
     match &args.admin {
-        Some(admin) => ask_admin(admin, args.page())
+        Some(admin) => ask_admin(admin, args)
             .await
             .map_err(|cause| CliError::Ask(Named::boxed(admin.as_str(), cause))),
         None => ask_grpc(&args.address).await,
@@ -138,8 +163,11 @@ pub(super) async fn connect(address: &str) -> Result<Channel, CliError> {
         .map_err(failed)
 }
 
-async fn ask_admin(admin: &str, page: &str) -> io::Result<Health> {
-    let answer = admin::get(admin, page).await?;
+async fn ask_admin(admin: &str, args: &HealthcheckArgs) -> io::Result<Health> {
+    let answer = match args.tls(admin)? {
+        Some(tls) => admin::get_over_tls(admin, args.page(), tls).await?,
+        None => admin::get(admin, args.page()).await?,
+    };
     Ok(Health {
         serving: answer.is_ok(),
         said: answer.status_line().escape_debug().to_string(),

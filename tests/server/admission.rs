@@ -1,8 +1,9 @@
 //! Who may ask the admin address for what.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use bidgate::server::Settings;
@@ -233,6 +234,47 @@ async fn pages_are_served_over_tls_too_if_told_so() {
     let mut answer = Vec::new();
     drop(plain.read_to_end(&mut answer));
     assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn healthcheck_asks_pages_over_tls_of_whom_it_is_told_to_trust() {
+    let (authority, other) = (Authority::new("one"), Authority::new("other"));
+    let mounted = Mounted::new(&authority.issue(), Some(&authority));
+    let mut flags = mounted.flags(false);
+    flags.push("--tls-admin=true".to_owned());
+    let server = Running::start(Settings {
+        credentials: credentials(&flags).unwrap(),
+        ..settings()
+    });
+    while !over_tls(server.admin, &authority, "GET /health/ready")
+        .await
+        .contains(" 200 ")
+    {}
+    let ours = format!("--ca-file={}", mounted.file("ca.crt").display());
+    let others = mounted.file("other.crt");
+    fs::write(&others, other.pem()).unwrap();
+    let others = format!("--ca-file={}", others.display());
+    let by_name = format!("--admin=localhost:{}", server.admin.port());
+    let by_address = format!("--admin={}", server.admin);
+    for (args, code) in [
+        (&[&*by_name, &*ours][..], 0),
+        (&[&*by_name, &*ours, "--live"], 0),
+        (&[&*by_address, &*ours, "--server-name=localhost"], 0),
+        (&[&*by_address, &*ours], 1),
+        (&[&*by_name, &*ours, "--server-name=bidder.ads.svc"], 1),
+        (&[&*by_name, &*others], 1),
+        (&[&*by_name, "--ca-file=/nowhere"], 1),
+        (&[&*by_name], 1),
+    ] {
+        let healthcheck = Command::new(env!("CARGO_BIN_EXE_bidgate"))
+            .arg("healthcheck")
+            .args(args)
+            .output()
+            .unwrap();
+        assert_eq!(healthcheck.status.code(), Some(code), "{healthcheck:?}");
+        let lines = [&healthcheck.stdout, &healthcheck.stderr].map(|said| said.lines().count());
+        assert_eq!(lines.iter().sum::<usize>(), 1, "{healthcheck:?}");
+    }
 }
 
 /// A page, asked for as probes and scrapers do: without a certificate.
