@@ -165,7 +165,7 @@ pub(super) async fn connect(address: &str) -> Result<Channel, CliError> {
 
 async fn ask_admin(admin: &str, args: &HealthcheckArgs) -> io::Result<Health> {
     let answer = match args.tls(admin)? {
-        Some(tls) => admin::get_over_tls(admin, args.page(), tls).await?,
+        Some(tls) => Box::pin(admin::get_over_tls(admin, args.page(), tls)).await?,
         None => admin::get(admin, args.page()).await?,
     };
     Ok(Health {

@@ -8,6 +8,8 @@
     reason = "an integration test is all test"
 )]
 
+#[path = "../support/binary.rs"]
+mod binary;
 mod sidecar;
 
 use std::fs;
@@ -18,7 +20,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
 
-use sidecar::{PATIENCE, Place, Said, remove_line, verify};
+use binary::PATIENCE;
+use sidecar::{Place, Said, remove_line, verify};
 
 #[test]
 fn a_run_is_told_from_its_start_to_its_end() {

@@ -1,15 +1,14 @@
 //! The binary in a process of its own, with an audit log.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::binary::{self, Binary, PATIENCE, end, request};
 
 /// A folder with a policy and, in time, an audit log.
 pub(crate) struct Place {
@@ -17,11 +16,7 @@ pub(crate) struct Place {
 }
 
 /// A process that serves in such a place.
-pub(crate) struct Sidecar {
-    child: Child,
-    log: Receiver<Value>,
-    pub(crate) admin: SocketAddr,
-}
+pub(crate) struct Sidecar(Binary);
 
 impl Place {
     pub(crate) fn new() -> Self {
@@ -44,20 +39,14 @@ impl Place {
 
     /// The command after one of the shell, before it is started.
     pub(crate) fn serve_after(&self, command: &str, args: &[&str]) -> Command {
-        let mut serve = Command::new("sh");
+        let mut serve = binary::serve_after(command);
         serve
-            .args(["-c", &format!("{command}; exec \"$0\" \"$@\"")])
-            .args([env!("CARGO_BIN_EXE_bidgate"), "serve"])
-            .args(["--log-format=json", "--shutdown-drain-delay-ms=0"])
-            .args(["--listen=127.0.0.1:0", "--policy-file=policy.yaml"])
+            .args(["--shutdown-drain-delay-ms=0", "--policy-file=policy.yaml"])
             .args(args)
-            // Flags win over these.
-            .env("BIDGATE_ADMIN", "127.0.0.1:0")
+            // Flags win over it.
             .env("BIDGATE_AUDIT_FILE", "audit.ndjson")
             .current_dir(self.folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
+            .stdout(Stdio::null());
         serve
     }
 
@@ -66,22 +55,7 @@ impl Place {
     }
 
     pub(crate) fn start_after(&self, command: &str, args: &[&str]) -> Sidecar {
-        let mut child = self.serve_after(command, args).spawn().unwrap();
-        let (sender, log) = channel();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        std::thread::spawn(move || {
-            for line in lines {
-                let entry = serde_json::from_str(&line.unwrap()).unwrap_or_default();
-                sender.send(entry).unwrap_or_default();
-            }
-        });
-        let mut sidecar = Sidecar {
-            child,
-            log,
-            admin: SocketAddr::from(([127, 0, 0, 1], 0)),
-        };
-        let admin = sidecar.said("serving admin HTTP");
-        sidecar.admin = admin["address"].as_str().unwrap().parse().unwrap();
+        let sidecar = Sidecar(Binary::start(&mut self.serve_after(command, args)));
         while !sidecar.get("/health/ready").contains("\"ready\"") {
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -150,59 +124,35 @@ impl Said {
 
 impl Sidecar {
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.0.pid()
     }
 
     /// The fields of the next line of the log with this message.
     pub(crate) fn said(&self, message: &str) -> Value {
-        loop {
-            let line = self.log.recv_timeout(PATIENCE);
-            let line = line.unwrap_or_else(|_| panic!("no {message}"));
-            if line["fields"]["message"] == message {
-                return line["fields"].clone();
-            }
-        }
+        self.0.said(message)
     }
 
     pub(crate) fn signal(&self, signal: &str) {
-        let pid = self.pid().to_string();
-        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
-        assert!(sent.success());
+        self.0.signal(signal);
     }
 
     pub(crate) fn end(mut self) {
         self.signal("-TERM");
-        assert!(self.child.wait().unwrap().success());
+        assert!(self.0.wait().success());
     }
 
     pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        end(&mut self.0.child);
     }
 
     pub(crate) fn get(&self, path: &str) -> String {
-        self.ask("GET", path, "")
+        request(self.0.admin, &format!("GET {path}"), "")
     }
 
     pub(crate) fn set_level(&self, level: &str) {
         let body = format!("{{\"level\":\"{level}\"}}");
-        let answer = self.ask("PUT", "/log", &body);
+        let answer = request(self.0.admin, "PUT /log", &body);
         assert!(answer.contains(level), "{answer}");
-    }
-
-    fn ask(&self, method: &str, path: &str, body: &str) -> String {
-        let mut stream = TcpStream::connect(self.admin).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let length = body.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        body.to_owned()
     }
 
     pub(crate) fn metric(&self, name: &str) -> u64 {
@@ -213,18 +163,9 @@ impl Sidecar {
     }
 }
 
-impl Drop for Sidecar {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
 pub(crate) fn remove_line(file: &Path, line: usize) {
     let text = fs::read_to_string(file).unwrap();
     let mut lines: Vec<_> = text.split_inclusive('\n').collect();
     lines.remove(line - 1);
     fs::write(file, lines.concat()).unwrap();
 }
-
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

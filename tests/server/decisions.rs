@@ -8,7 +8,8 @@ use bidgate::config::Listen;
 use bidgate::proto::{EvaluateRequest, EvaluateResponse};
 use serde_json::Value;
 
-use crate::process::{Process, end, spawn_after};
+use crate::binary::end;
+use crate::process::{Process, spawn_after};
 use crate::running::{connect, request};
 
 const DECISION: &str = "bidgate::decision";

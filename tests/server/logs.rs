@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use bidgate::config::Listen;
 use serde_json::{Value, json};
 
-use crate::process::{Process, end, spawn_after};
+use crate::binary::end;
+use crate::process::{Process, spawn_after};
 use crate::running::{PATIENCE, Running, admin_page, connect, request, settings};
 
 /// What a connection that speaks no HTTP/2 is logged as, at level debug.

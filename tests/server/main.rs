@@ -8,6 +8,10 @@
     reason = "an integration test is all test"
 )]
 
+#[expect(dead_code, reason = "this is for other tests of the binary, too")]
+#[path = "../support/binary.rs"]
+mod binary;
+
 mod certificates;
 mod process;
 mod raw;

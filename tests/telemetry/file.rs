@@ -7,7 +7,7 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::batches::Batches;
 use crate::calls::{call, counts, send};
-use crate::sidecar::{Sidecar, get, serve, serve_after};
+use crate::sidecar::{Sidecar, get, serve_after};
 
 #[tokio::test]
 async fn files_follow_each_other_and_hold_all() {
@@ -49,9 +49,12 @@ async fn files_follow_each_other_and_hold_all() {
 
 #[test]
 fn a_file_that_cannot_be_written_stops_the_start() {
-    let output = serve(&["--telemetry-sink=file", "--telemetry-file=/nowhere/events"])
-        .output()
-        .unwrap();
+    let output = serve_after(
+        "true",
+        &["--telemetry-sink=file", "--telemetry-file=/nowhere/events"],
+    )
+    .output()
+    .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success());
     assert!(

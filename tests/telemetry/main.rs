@@ -8,6 +8,9 @@
     reason = "an integration test is all test"
 )]
 
+#[path = "../support/binary.rs"]
+mod binary;
+
 mod batches;
 mod calls;
 mod sidecar;

@@ -1,23 +1,21 @@
 //! The binary in a process of its own, with a sink.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::process::{ChildStdout, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::binary::{self, Binary, request};
 use crate::calls::Client;
 
 pub(crate) struct Sidecar {
-    child: Child,
-    log: Receiver<Value>,
+    binary: Binary,
     stdout: Option<ChildStdout>,
     /// What reads it.
     reader: Option<JoinHandle<String>>,
-    grpc: SocketAddr,
     pub(crate) admin: SocketAddr,
 }
 
@@ -30,33 +28,17 @@ pub(crate) struct Ended {
     pub(crate) flushed: Value,
 }
 
-/// The command, before it is started.
-pub(crate) fn serve(args: &[&str]) -> Command {
-    serve_after("true", args)
-}
-
-/// The same behind a command of the shell.
+/// The command behind one of the shell, before it is started.
 pub(crate) fn serve_after(before: &str, args: &[&str]) -> Command {
-    let mut command = Command::new("sh");
+    let mut command = binary::serve_after(before);
     command
-        .args(["-c", &format!("{before}; exec \"$0\" \"$@\"")])
-        .arg(env!("CARGO_BIN_EXE_bidgate"))
-        .args([
-            "serve",
-            "--log-format",
-            "json",
-            "--policy-timeout-ms",
-            "10000",
-        ])
-        .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+        .arg("--policy-timeout-ms=10000")
         // Callers of the thread that waits for the end keep their connections open.
         .args(["--shutdown-drain-delay-ms=0", "--shutdown-grace-ms=100"])
         // A busy machine has little time for a thread that gives way; tests of the flush have flags of their own.
         .env("BIDGATE_TELEMETRY_FLUSH_TIMEOUT_MS", "60000")
         .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .stdout(Stdio::piped());
     command
 }
 
@@ -69,40 +51,21 @@ impl Sidecar {
 
     /// Starts it with nobody who reads its standard output.
     pub(crate) fn start_unread(args: &[&str]) -> Self {
-        Self::start_command(serve(args))
+        Self::start_command(serve_after("true", args))
     }
 
     pub(crate) fn start_command(mut command: Command) -> Self {
-        let mut child = command.spawn().unwrap();
-        let (sender, log) = channel();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        std::thread::spawn(move || {
-            for line in lines {
-                let entry = serde_json::from_str(&line.unwrap()).unwrap_or_default();
-                sender.send(entry).unwrap_or_default();
-            }
-        });
-        let address = |message| {
-            said(&log, message)["address"]
-                .as_str()
-                .unwrap()
-                .parse()
-                .unwrap()
-        };
-        let grpc = address("serving gRPC");
-        let admin = address("serving admin HTTP");
+        let mut binary = Binary::start(&mut command);
         Self {
-            stdout: child.stdout.take(),
+            stdout: binary.child.stdout.take(),
             reader: None,
-            child,
-            log,
-            grpc,
-            admin,
+            admin: binary.admin,
+            binary,
         }
     }
 
     pub(crate) async fn client(&self) -> Client {
-        let address = format!("http://{}", self.grpc);
+        let address = format!("http://{}", self.binary.grpc);
         for _ in 0..100 {
             if let Ok(client) = Client::connect(address.clone()).await {
                 return client;
@@ -114,22 +77,15 @@ impl Sidecar {
 
     /// The fields of the next line of the log with this message.
     pub(crate) fn said(&self, message: &str) -> Value {
-        said(&self.log, message)
+        self.binary.said(message)
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.binary.pid()
     }
 
     pub(crate) fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.binary.signal(signal);
     }
 
     /// Begins to read its standard output.
@@ -151,7 +107,7 @@ impl Sidecar {
     pub(crate) fn end(mut self) -> Ended {
         self.signal("-TERM");
         let mut flushed = Value::Null;
-        while let Ok(line) = self.log.recv_timeout(PATIENCE) {
+        while let Some(line) = self.binary.line() {
             let fields = line["fields"].clone();
             match fields["message"].as_str() {
                 Some("telemetry flushed" | "telemetry not flushed in time") => flushed = fields,
@@ -161,7 +117,7 @@ impl Sidecar {
         }
         let reader = self.reader.take();
         Ended {
-            status: self.child.wait().unwrap(),
+            status: self.binary.wait(),
             stdout: reader
                 .map(|reader| reader.join().unwrap())
                 .unwrap_or_default(),
@@ -223,12 +179,6 @@ impl Sidecar {
     }
 }
 
-impl Drop for Sidecar {
-    fn drop(&mut self) {
-        self.child.kill().unwrap_or_default();
-    }
-}
-
 /// One scrape, of which the identity holds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Account {
@@ -242,32 +192,5 @@ pub(crate) struct Account {
 }
 
 pub(crate) fn get(admin: SocketAddr, path: &str) -> String {
-    request(
-        admin,
-        &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"),
-    )
+    request(admin, &format!("GET {path}"), "")
 }
-
-/// The body of the answer to a request.
-pub(crate) fn request(admin: SocketAddr, text: &str) -> String {
-    let mut stream = TcpStream::connect(admin).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(text.as_bytes()).unwrap();
-    let mut response = String::new();
-    stream.read_to_string(&mut response).unwrap();
-    let (_, body) = response.split_once("\r\n\r\n").unwrap();
-    body.to_owned()
-}
-
-fn said(log: &Receiver<Value>, message: &str) -> Value {
-    loop {
-        let line = log
-            .recv_timeout(PATIENCE)
-            .unwrap_or_else(|_| panic!("no {message}"));
-        if line["fields"]["message"] == message {
-            return line["fields"].clone();
-        }
-    }
-}
-
-const PATIENCE: Duration = Duration::from_secs(20);

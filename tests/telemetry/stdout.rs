@@ -7,8 +7,9 @@ use bidgate::proto::{EvaluateResponse, GateResult};
 use serde_json::{Value, json};
 
 use crate::batches::Batches;
+use crate::binary::request;
 use crate::calls::{VERDICTS, call, counts, send};
-use crate::sidecar::{Sidecar, request};
+use crate::sidecar::Sidecar;
 
 const STDOUT: &str = "--telemetry-sink=stdout";
 
@@ -126,13 +127,7 @@ async fn calls_without_grpc_are_told_too() {
     let sidecar = Sidecar::start(&[STDOUT, "--rest=true"]);
     drop(sidecar.client().await);
     let body = r#"{"agent_id":"a","input":{"id":"r","imp":[]},"output":{}}"#;
-    let answer = request(
-        sidecar.admin,
-        &format!(
-            "POST /v1/evaluate HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        ),
-    );
+    let answer = request(sidecar.admin, "POST /v1/evaluate", body);
     let reply: Value = serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{answer}"));
     let batches = Batches::read(&sidecar.end().stdout);
     let ids: Vec<_> = batches.events().map(id).collect();

@@ -10,6 +10,9 @@
     reason = "an integration test is all test"
 )]
 
+#[expect(dead_code, reason = "this is for other tests of the binary, too")]
+#[path = "../support/binary.rs"]
+mod binary;
 #[expect(dead_code, reason = "this is for the tests of the server, too")]
 #[path = "../server/process.rs"]
 mod process;
