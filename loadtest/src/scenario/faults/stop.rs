@@ -19,20 +19,8 @@ use crate::target::Target;
 
 /// Two sidecars, restarted one after the other by SIGTERM while both are called.
 pub(super) fn rolling(stage: &Stage<'_>) -> Result<Finding, Error> {
-    let rounds = stage.either(10, 2);
-    let mut pair = Pair::start(stage)?;
-    let (tried, restarts) = pair.while_called(stage, |pair| {
-        let mut restarts = Restarts::default();
-        for _ in 0..rounds {
-            for place in 0..2 {
-                restarts.note(pair.restart(stage, place, Signal::SIGTERM)?);
-                thread::sleep(SETTLE);
-            }
-        }
-        Ok(restarts)
-    })?;
-    let mut finding = Finding::default();
-    tell(&mut finding, &tried);
+    let rounds = 2 * stage.either(10, 2);
+    let (mut finding, tried, restarts) = restarted(stage, Signal::SIGTERM, rounds)?;
     finding.saw(format!(
         "{} restarts, each drained within {:.0} ms and ended with 0",
         restarts.count,
@@ -52,34 +40,23 @@ pub(super) fn rolling(stage: &Stage<'_>) -> Result<Finding, Error> {
 
 /// SIGINT drains as SIGTERM does.
 pub(super) fn interrupted(stage: &Stage<'_>) -> Result<Finding, Error> {
-    let mut pair = Pair::start(stage)?;
-    let (tried, restart) =
-        pair.while_called(stage, |pair| pair.restart(stage, 0, Signal::SIGINT))?;
-    let mut finding = Finding::default();
-    tell(&mut finding, &tried);
-    finding.saw(format!("ended with 0 within {:.0} ms", ms(restart.took)));
+    let (mut finding, tried, restarts) = restarted(stage, Signal::SIGINT, 1)?;
+    finding.saw(format!(
+        "ended with 0 within {:.0} ms",
+        ms(restarts.longest)
+    ));
     finding.expect(tried.answered > 0 && tried.failed == 0, "no call fails");
     finding.expect(tried.broken == 0, "no attempt that was accepted is lost");
     finding.note_moved("/health/ready 503");
-    finding.expect(restart.clean, "it ends with 0");
-    finding.expect(restart.told, "it says that it drains");
+    finding.expect(restarts.clean == 1, "it ends with 0");
+    finding.expect(restarts.told == 1, "it says that it drains");
     Ok(finding)
 }
 
 /// Nothing can be done about SIGKILL: what was under way is lost, and tried again elsewhere.
 pub(super) fn killed(stage: &Stage<'_>) -> Result<Finding, Error> {
     let rounds = stage.either(10, 2);
-    let mut pair = Pair::start(stage)?;
-    let (tried, restarts) = pair.while_called(stage, |pair| {
-        let mut restarts = Restarts::default();
-        for round in 0..rounds {
-            restarts.note(pair.restart(stage, round % 2, Signal::SIGKILL)?);
-            thread::sleep(SETTLE);
-        }
-        Ok(restarts)
-    })?;
-    let mut finding = Finding::default();
-    tell(&mut finding, &tried);
+    let (mut finding, tried, restarts) = restarted(stage, Signal::SIGKILL, rounds)?;
     finding.saw(format!(
         "{} kills, each ready again after at most {:.0} ms",
         restarts.count,
@@ -100,11 +77,28 @@ pub(super) fn killed(stage: &Stage<'_>) -> Result<Finding, Error> {
     Ok(finding)
 }
 
-fn tell(finding: &mut Finding, tried: &Tried) {
+/// Ends one of two sidecars after the other by a signal, and starts it again, while both are called. The finding has
+/// what became of the calls.
+fn restarted(
+    stage: &Stage<'_>,
+    signal: Signal,
+    rounds: usize,
+) -> Result<(Finding, Tried, Restarts), Error> {
+    let mut pair = Pair::start(stage)?;
+    let (tried, restarts) = pair.while_called(stage, |pair| {
+        let mut restarts = Restarts::default();
+        for round in 0..rounds {
+            restarts.note(pair.restart(stage, round % 2, signal)?);
+            thread::sleep(SETTLE);
+        }
+        Ok(restarts)
+    })?;
+    let mut finding = Finding::default();
     finding.saw(format!(
         "{} calls answered, {} failed; of their attempts {} not begun, {} refused, {} broken",
         tried.answered, tried.failed, tried.untouched, tried.refused, tried.broken
     ));
+    Ok((finding, tried, restarts))
 }
 
 /// Two sidecars at fixed addresses.
