@@ -101,6 +101,8 @@ async fn serves_on() {
     }
     assert_eq!(server.metric("bidgate_in_flight"), 0);
     assert_eq!(server.metric("bidgate_panics_total"), 5);
+    let policy = "bidgate_background_threads_lost{thread=\"bidgate-policy\"}";
+    assert_eq!(server.metric(policy), 0);
     assert_eq!(server.metric("bidgate_evaluation_seconds_count"), 102);
     assert_eq!(server.ended().await, Drained::Completely);
 }
