@@ -275,7 +275,6 @@ const _: () = assert!(10_u64.pow(DIGITS_MAX) < 1 << NUMBER_BITS);
     reason = "the size of proptest's error is not ours"
 )]
 mod tests {
-    use super::CategoryKey;
     use crate::openrtb::CategoryTaxonomy;
     use proptest::prelude::*;
 
@@ -319,21 +318,6 @@ mod tests {
             let same = naive(std::str::from_utf8(a).unwrap()) == naive(std::str::from_utf8(b).unwrap());
             let found = key == other && (key.is_exact() || taxonomy.same(a, b));
             prop_assert_eq!(found, same, "{:?} {:?} {:x?} {:x?}", ids[0], ids[1], key, other);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn an_id_of_a_plain_list_is_what_it_is_by_itself(id in "(IAB|iab)?[0-9-]{0,9}|(IAB[0-9a ,:]{1,9})", rest in "[a-z\",]{0,9}") {
-            let list = format!("\"{id}\",\"{rest}                ");
-            let window = list.as_bytes().first_chunk().unwrap();
-            if let Some((key, len)) = CategoryKey::of_plain_list(window) {
-                prop_assert_eq!(id.len(), len);
-                prop_assert_eq!(CategoryKey::of_content_1(id.as_bytes()), key);
-            } else {
-                let published = id.strip_prefix("IAB").is_some_and(|tail| !tail.contains(|c: char| !c.is_ascii_digit()));
-                prop_assert!(!published || id.len() > 11 || id.starts_with("IAB0") || id.len() == 3, "{}", id);
-            }
         }
     }
 

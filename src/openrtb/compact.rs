@@ -247,11 +247,83 @@ fn windows<S: Simd, const N: usize>(simd: S, list: &[u8], at: usize) -> [u8x64<S
     });
     std::array::from_fn(|ahead| {
         let window = bytes.get(ahead..).and_then(<[u8]>::first_chunk::<BLOCK>);
-        window.map_or(u8x64::splat(simd, b' '), |window| {
-            u8x64::from_slice(simd, window)
-        })
+        let blanks = [b' '; BLOCK];
+        u8x64::from_slice(simd, window.unwrap_or(&blanks))
     })
 }
 
 /// Bytes of a block and of what is looked at behind each of its bytes.
 const WINDOWS: usize = BLOCK + 6;
+
+#[cfg(test)]
+#[expect(
+    clippy::result_large_err,
+    reason = "the size of proptest's error is not ours"
+)]
+mod tests {
+    use super::{Categories, Compact, Likeness};
+    use crate::openrtb::category_key::CategoryKey;
+    use crate::openrtb::text::Texts;
+    use fearless_simd::Level;
+    use proptest::prelude::*;
+
+    /// The ids of a compact list; none when it is not.
+    fn naive(list: &str) -> Option<Vec<&str>> {
+        list.split(',').map(naive_id).collect()
+    }
+
+    fn naive_id(quoted: &str) -> Option<&str> {
+        let id = quoted.strip_prefix('"')?.strip_suffix('"')?;
+        let (prefix, behind) = id.split_at_checked(3)?;
+        let starts = behind.starts_with(|first: char| matches!(first, '1'..='9'));
+        let goes_on = |byte| matches!(byte, b'0'..=b'9' | b'-');
+        let is_compact = starts && behind.bytes().all(goes_on) && !behind.contains("-0");
+        (is_compact && prefix.eq_ignore_ascii_case("iab")).then_some(id)
+    }
+
+    /// Lists that are compact but for an entry or two.
+    fn lists() -> impl Strategy<Value = String> {
+        let entry = prop_oneof![
+            60 => "\"(IAB|IAB|iab|iAb)[1-9][0-9]{0,2}(-[1-9][0-9]{0,3})?\"",
+            4 => "\"IAB[1-9][0-9-]{0,12}\"",
+            1 => "\"?(IAB|iab|AIB|IA|I)?[0-9iab,\"\\- ]{0,9}\"?",
+        ];
+        prop::collection::vec(entry, 0..40).prop_map(|entries| entries.join(","))
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_is_compact_if_it_is_byte_by_byte(list in lists()) {
+            // An outline comes before, and knows of strings that do not end.
+            prop_assume!(list.matches('"').count() % 2 == 0);
+            for level in [Level::new(), Level::baseline()] {
+                let compact = Compact::new(level, 0, list.as_bytes());
+                prop_assert_eq!(compact.map(Compact::len), naive(&list).map(|ids| ids.len()));
+            }
+        }
+
+        #[test]
+        fn entries_are_what_they_are_by_themselves(list in lists(), start in 0_usize..70, wanted in prop::collection::vec(any::<prop::sample::Index>(), 1..9)) {
+            let Some(ids) = naive(&list) else { return Ok(()) };
+            let payload = format!("{:start$}{list}", "");
+            let texts = Texts::new(payload.as_bytes(), b"");
+            let compact = Compact::new(Level::new(), start, list.as_bytes()).unwrap_or_default();
+            let list = Categories::of_read(&[], compact, texts, Level::new());
+            let written: Vec<_> = list.iter().map(|entry| texts.str(entry.id)).collect();
+            prop_assert_eq!(&written, &ids);
+            let key = |id: &str| CategoryKey::of_content_1(id.as_bytes());
+            let keys: Vec<_> = list.iter().map(|entry| entry.key(crate::openrtb::CategoryTaxonomy(1), &texts)).collect();
+            prop_assert_eq!(&keys, &ids.iter().map(|id| key(id)).collect::<Vec<_>>());
+
+            let wanted: Vec<_> = wanted.iter().map(|index| index.get(&ids).to_ascii_uppercase()).collect();
+            let mut likeness = Likeness::default();
+            wanted.iter().for_each(|id| likeness.add(key(id)));
+            let mut found = Vec::new();
+            list.for_each_like(&likeness, |entry| found.push(texts.str(entry.id)));
+            let is_wanted = |id: &&&str| wanted.contains(&id.to_ascii_uppercase());
+            let expected: Vec<_> = ids.iter().filter(is_wanted).collect();
+            prop_assert_eq!(found.iter().filter(is_wanted).collect::<Vec<_>>(), expected);
+            prop_assert!(found.is_sorted_by_key(|id| id.as_ptr()));
+        }
+    }
+}

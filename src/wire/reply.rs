@@ -17,6 +17,11 @@ use super::{EvaluationId, WireError};
 const QUOTED_BYTES: usize = (DETAIL_BYTES - VERSUS.len()) / 2;
 const VERSUS: &[u8] = b" vs ";
 
+/// Bytes of the result of a gate that passed, without its name.
+const PASSED_GATE_BYTES: u8 = 17;
+/// Bytes of the longest name with which such a result has a length of one byte. No policy has a longer one.
+const NAME_BYTES_MAX: u8 = 0x7f - PASSED_GATE_BYTES;
+
 impl Evaluation<'_> {
     /// Appends the reply, an encoded `bidgate.v1.EvaluateResponse`.
     pub fn encode(&self, id: EvaluationId, reply: &mut Vec<u8>) {
@@ -91,8 +96,11 @@ impl<'b> Message<'b> {
     }
 
     fn gate_result(&mut self, field: u8, name: &str, outcome: &GateOutcome) {
-        if outcome.status == GateStatus::Passed && outcome.latency_ns > 0 && name.len() < 64 {
-            return self.passed_gate(field, name, outcome);
+        let passed = outcome.status == GateStatus::Passed && outcome.latency_ns > 0;
+        if let Ok(name_len @ 1..=NAME_BYTES_MAX) = u8::try_from(name.len())
+            && passed
+        {
+            return self.passed_gate(field, name, name_len, outcome);
         }
         self.message(field, |message| {
             message.string(1, name.as_bytes());
@@ -107,31 +115,23 @@ impl<'b> Message<'b> {
 
     /// The same for a gate that passed, as nearly all do: every value is there, and all but the name has a known size.
     #[inline(always)]
-    fn passed_gate(&mut self, field: u8, name: &str, outcome: &GateOutcome) {
+    fn passed_gate(&mut self, field: u8, name: &str, name_len: u8, outcome: &GateOutcome) {
+        let (status, mode) = (status_number(GateStatus::Passed), mode_number(outcome.mode));
         let [a, b, c, d, e, f, g, h] = milliseconds(outcome.latency_ns).to_le_bytes();
-        let behind_name = [
-            2 << 3,
-            status_number(GateStatus::Passed),
-            3 << 3,
-            1,
-            6 << 3 | 1,
-            a,
-            b,
-            c,
-            d,
-            e,
-            f,
-            g,
-            h,
-            7 << 3,
-            mode_number(outcome.mode),
-        ];
-        let name_len = name.len() as u8;
-        let len = 2 + name_len + behind_name.len() as u8;
-        self.bytes
-            .extend_from_slice(&[field << 3 | 2, len, 1 << 3 | 2, name_len]);
+        self.bytes.extend_from_slice(&[
+            field << 3 | 2,
+            PASSED_GATE_BYTES + name_len,
+            1 << 3 | 2,
+            name_len,
+        ]);
         self.bytes.extend_from_slice(name.as_bytes());
-        self.bytes.extend_from_slice(&behind_name);
+        #[rustfmt::skip]
+        self.bytes.extend_from_slice(&[
+            2 << 3, status,
+            3 << 3, 1,
+            6 << 3 | 1, a, b, c, d, e, f, g, h,
+            7 << 3, mode,
+        ]);
     }
 
     fn bid_result(&mut self, evaluation: &Evaluation<'_>, findings: &[Finding]) {
