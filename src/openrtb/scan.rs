@@ -85,21 +85,21 @@ impl Outline {
     /// The same for a string that goes on behind its block.
     #[inline(never)]
     fn long_string(&self, start: usize) -> (usize, bool) {
-        let (block, shift) = (start / BLOCK, start % BLOCK);
-        let rest = self.strings.get(block..).unwrap_or_default();
-        let Some((first, others)) = rest.split_first() else {
-            return (self.bytes, false);
-        };
-        let mut backslashes = first.backslashes >> shift;
-        for (behind, block) in others.iter().enumerate() {
-            let quote = block.quotes & block.quotes.wrapping_neg();
-            backslashes |= block.backslashes & quote.wrapping_sub(1);
-            if quote != 0 {
-                let at = (start / BLOCK + 1 + behind) * BLOCK;
-                return (at + quote.trailing_zeros() as usize, backslashes != 0);
+        let mut block = start / BLOCK;
+        let first = self.strings.get(block).copied().unwrap_or_default();
+        let mut backslashes = first.backslashes >> (start % BLOCK);
+        loop {
+            block += 1;
+            let Some(strings) = self.strings.get(block) else {
+                return (self.bytes, backslashes != 0);
+            };
+            let within = strings.quotes ^ strings.quotes.wrapping_sub(1);
+            backslashes |= strings.backslashes & within;
+            if strings.quotes != 0 {
+                let end = block * BLOCK + strings.quotes.trailing_zeros() as usize;
+                return (end, backslashes != 0);
             }
         }
-        (self.bytes, backslashes != 0)
     }
 
     /// The first bracket or brace at or behind `at` that stands outside strings; none when there may be a backslash before.

@@ -108,6 +108,9 @@ impl BcatCompliance {
         list: &CategoryList<'_>,
         needles: &Needles,
     ) -> Option<(Reason, Detail)> {
+        if matches!(list.kind, ListKind::Blocked) && !needles.are_found() {
+            return None;
+        }
         bid.categories().iter().find_map(|&category| {
             let id = category.id;
             match (

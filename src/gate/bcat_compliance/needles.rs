@@ -14,6 +14,8 @@ pub(in crate::gate) struct Needles {
     filter: Filter,
     /// What they look like in a list that is searched as it stands.
     likeness: Likeness,
+    /// Whether an entry of the list names one of them.
+    found: bool,
 }
 
 /// A category that an entry of the list may name.
@@ -34,6 +36,7 @@ impl Needles {
         self.needles.clear();
         self.filter = Filter::default();
         self.likeness = Likeness::default();
+        self.found = false;
     }
 
     /// Gathers a category: that of the bids' `id`, or one above it.
@@ -83,7 +86,13 @@ impl Needles {
         let needle = self.position(category, written, list.taxonomy, texts);
         if let Some(needle) = needle.and_then(|needle| self.needles.get_mut(needle)) {
             needle.entry.get_or_insert(entry);
+            self.found = true;
         }
+    }
+
+    /// Whether an entry of the list names any of the categories.
+    pub(super) const fn are_found(&self) -> bool {
+        self.found
     }
 
     /// The entry that names this category.

@@ -21,7 +21,10 @@ impl Reader<'_> {
             Some(b'{' | b'[') if self.stepping == Stepping::Balanced => self.check_strictly(),
             Some(b'{') => self.object(|_, key: Unread| match key {}).map(drop),
             Some(b'[') => self.array(Self::check).map(drop),
-            Some(b'-' | b'0'..=b'9') => self.check_number(),
+            Some(b'-' | b'0'..=b'9') => {
+                self.at = self.behind_number(self.at)?;
+                Ok(())
+            }
             Some(b't') => self.check_word(b"true"),
             Some(b'f') => self.check_word(b"false"),
             Some(b'n') => self.check_word(b"null"),
@@ -47,9 +50,12 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Where the number that begins at `start` ends.
+    ///
     /// `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
-    pub(super) fn check_number(&mut self) -> Read<()> {
-        let mut at = self.at + usize::from(self.byte(self.at) == b'-');
+    #[inline(never)]
+    pub(super) fn behind_number(&self, start: usize) -> Read<usize> {
+        let mut at = start + usize::from(self.byte(start) == b'-');
         at = match self.byte(at) {
             b'0' => at + 1,
             _ => self.digits(at)?,
@@ -61,8 +67,7 @@ impl Reader<'_> {
             let signed = matches!(self.byte(at + 1), b'+' | b'-');
             at = self.digits(at + 1 + usize::from(signed))?;
         }
-        self.at = at;
-        Ok(())
+        Ok(at)
     }
 
     /// Where the digits at `at` end; there must be one.

@@ -275,7 +275,7 @@ impl<'p> Reader<'p> {
                 value
             }
             None => {
-                self.check_number()?;
+                self.at = self.behind_number(start)?;
                 let written = str::from_utf8(self.slice(start, self.at));
                 written
                     .ok()
@@ -372,12 +372,15 @@ impl<'p> Reader<'p> {
     /// Steps over the value at `at`, to where it ends.
     #[inline(always)]
     fn step_from(&mut self, at: usize) -> Read<usize> {
-        if self.byte(at) == b'"' {
-            return Ok(self.content(at)?.1 + 1);
+        match self.byte(at) {
+            b'"' => Ok(self.content(at)?.1 + 1),
+            b'0'..=b'9' => self.behind_number(at),
+            _ => {
+                self.at = at;
+                self.step_over()?;
+                Ok(self.at)
+            }
         }
-        self.at = at;
-        self.step_over()?;
-        Ok(self.at)
     }
 
     /// The key at `at`, none when `K` does not name it, and where its value begins.
