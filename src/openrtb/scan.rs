@@ -75,7 +75,7 @@ impl Outline {
             Some(block) if block.quotes >> shift != 0 => {
                 let quotes = block.quotes >> shift;
                 let within = quotes ^ (quotes - 1);
-                let escaped = block.backslashes >> shift & within != 0;
+                let escaped = block.backslashes != 0 && block.backslashes >> shift & within != 0;
                 (start + quotes.trailing_zeros() as usize, escaped)
             }
             _ => self.long_string(start),

@@ -167,19 +167,19 @@ impl<'p> Reader<'p> {
             return self.check().map(|()| false);
         }
         let mut at = self.enter()?;
-        let mut seen = 0;
+        let mut expected = wanted;
         let mut more = self.byte(at) != b'}';
         while more {
             let (key, value) = self.key::<K>(at)?;
-            match key.filter(|key| key.bit() & !wanted == 0) {
-                None => at = self.step_from(value)?,
-                Some(key) if seen & key.bit() != 0 => return Err(fault(What::KeyTwice, at)),
-                Some(key) => {
-                    seen |= key.bit();
+            match key {
+                Some(key) if expected & key.bit() != 0 => {
+                    expected ^= key.bit();
                     self.at = value;
                     member(self, key)?;
                     at = self.at;
                 }
+                Some(key) if wanted & key.bit() != 0 => return Err(fault(What::KeyTwice, at)),
+                _ => at = self.step_from(value)?,
             }
             (more, at) = self.another(at, b'}', What::NoCommaOrBrace)?;
         }
@@ -396,10 +396,10 @@ impl<'p> Reader<'p> {
         } else {
             K::find(self.slice(start, end))
         };
-        match self.window(end + 1) {
-            Some([b':', b'!'..=u8::MAX]) => Ok((key, end + 2)),
-            _ => Ok((key, self.behind_colon(end + 1)?)),
+        if self.byte(end + 1) == b':' && self.byte(end + 2) > b' ' {
+            return Ok((key, end + 2));
         }
+        Ok((key, self.behind_colon(end + 1)?))
     }
 
     /// From the end of a key to its value.
@@ -476,9 +476,9 @@ impl<'p> Reader<'p> {
     /// After a member or element: true and where the next one begins, or false and where `close` is.
     #[inline(always)]
     fn another(&self, at: usize, close: u8, expected: What) -> Read<(bool, usize)> {
-        match self.window(at) {
-            Some([b',', b'!'..=u8::MAX]) => Ok((true, at + 1)),
-            Some(&[byte, _]) if byte == close => Ok((false, at)),
+        match self.byte(at) {
+            b',' if self.byte(at + 1) > b' ' => Ok((true, at + 1)),
+            byte if byte == close => Ok((false, at)),
             _ => self.another_behind_space(at, close, expected),
         }
     }
@@ -491,11 +491,5 @@ impl<'p> Reader<'p> {
             byte if byte == close => Ok((false, at)),
             _ => Err(self.fault_at(expected, at)),
         }
-    }
-
-    /// The next bytes from `at` on.
-    #[inline(always)]
-    fn window<const N: usize>(&self, at: usize) -> Option<&'p [u8; N]> {
-        self.bytes.get(at..)?.first_chunk()
     }
 }
