@@ -12,28 +12,27 @@ use super::fault::{Fault, What, fault};
 /// Where the strings and brackets of a payload are, 64 bytes a block, one bit a byte, the first byte lowest.
 #[derive(Debug)]
 pub(crate) struct Outline {
-    strings: Vec<Strings>,
-    /// Brackets and braces outside strings.
-    brackets: Vec<u64>,
+    blocks: Vec<Block>,
     bytes: usize,
     is_ascii: bool,
     level: Level,
 }
 
-/// The strings of a block.
+/// What stands where in a block.
 #[derive(Clone, Copy, Debug, Default)]
-struct Strings {
+struct Block {
     /// Quotes that begin or end a string.
     quotes: u64,
     /// Backslashes; outside strings there are none.
     backslashes: u64,
+    /// Brackets and braces outside strings.
+    brackets: u64,
 }
 
 impl Default for Outline {
     fn default() -> Self {
         Self {
-            strings: Vec::new(),
-            brackets: Vec::new(),
+            blocks: Vec::new(),
             bytes: 0,
             is_ascii: true,
             level: Level::new(),
@@ -49,8 +48,7 @@ impl Outline {
     /// noticed: they have no closing quote to be found. Nothing else is known of a payload with a fault.
     pub(crate) fn trace(&mut self, payload: &[u8]) -> Result<(), Fault> {
         let blocks = payload.len().div_ceil(BLOCK);
-        self.strings.resize(blocks, Strings::default());
-        self.brackets.resize(blocks, 0);
+        self.blocks.resize(blocks, Block::default());
         self.bytes = payload.len();
         let level = self.level;
         dispatch!(level, simd => trace(simd, payload, self))
@@ -71,7 +69,7 @@ impl Outline {
     #[inline(always)]
     pub(crate) fn string(&self, start: usize) -> (usize, bool) {
         let shift = start % BLOCK;
-        match self.strings.get(start / BLOCK) {
+        match self.blocks.get(start / BLOCK) {
             Some(block) if block.quotes >> shift != 0 => {
                 let quotes = block.quotes >> shift;
                 let within = quotes ^ (quotes - 1);
@@ -86,11 +84,11 @@ impl Outline {
     #[inline(never)]
     fn long_string(&self, start: usize) -> (usize, bool) {
         let mut block = start / BLOCK;
-        let first = self.strings.get(block).copied().unwrap_or_default();
+        let first = self.blocks.get(block).copied().unwrap_or_default();
         let mut backslashes = first.backslashes >> (start % BLOCK);
         loop {
             block += 1;
-            let Some(strings) = self.strings.get(block) else {
+            let Some(strings) = self.blocks.get(block) else {
                 return (self.bytes, backslashes != 0);
             };
             let within = strings.quotes ^ strings.quotes.wrapping_sub(1);
@@ -106,14 +104,11 @@ impl Outline {
     #[inline]
     pub(crate) fn plain_until_bracket(&self, at: usize) -> Option<usize> {
         let (block, shift) = (at / BLOCK, at % BLOCK);
-        let brackets = self.brackets.get(block..)?.iter();
-        let strings = self.strings.get(block..)?;
+        let blocks = self.blocks.get(block..)?;
         let mut before = shift;
-        for ((brackets, strings), start) in
-            brackets.zip(strings).zip((block * BLOCK..).step_by(BLOCK))
-        {
-            let brackets = brackets >> before << before;
-            if strings.backslashes != 0 {
+        for (block, start) in blocks.iter().zip((block * BLOCK..).step_by(BLOCK)) {
+            let brackets = block.brackets >> before << before;
+            if block.backslashes != 0 {
                 return None;
             }
             if brackets != 0 {
@@ -128,8 +123,10 @@ impl Outline {
     #[inline(always)]
     pub(crate) fn brackets(&self, at: usize) -> Brackets<'_> {
         let first = at / BLOCK;
-        let mut blocks = self.brackets.get(first..).unwrap_or_default().iter();
-        let bits = blocks.next().map_or(0, |bits| bits & (!0 << (at % BLOCK)));
+        let mut blocks = self.blocks.get(first..).unwrap_or_default().iter();
+        let bits = blocks
+            .next()
+            .map_or(0, |block| block.brackets & (!0 << (at % BLOCK)));
         Brackets {
             blocks,
             bits,
@@ -141,7 +138,7 @@ impl Outline {
 /// The brackets and braces of a payload outside its strings, from some place on.
 #[derive(Debug)]
 pub(crate) struct Brackets<'o> {
-    blocks: std::slice::Iter<'o, u64>,
+    blocks: std::slice::Iter<'o, Block>,
     /// Those of the block at `start` that come next.
     bits: u64,
     start: usize,
@@ -152,10 +149,10 @@ impl Brackets<'_> {
     #[inline(always)]
     pub(crate) fn next(&mut self) -> usize {
         while self.bits == 0 {
-            let Some(bits) = self.blocks.next() else {
+            let Some(block) = self.blocks.next() else {
                 return usize::MAX;
             };
-            self.bits = *bits;
+            self.bits = block.brackets;
             self.start += BLOCK;
         }
         let at = self.start + self.bits.trailing_zeros() as usize;
@@ -178,17 +175,16 @@ fn trace<S: Simd>(simd: S, payload: &[u8], outline: &mut Outline) -> Result<(), 
     let mut seen = u8x64::splat(simd, 0);
     let (blocks, rest) = payload.as_chunks();
     let rest = [padded(rest)];
-    let (strings, last_strings) = halves(&mut outline.strings, blocks.len());
-    let (brackets, last_brackets) = halves(&mut outline.brackets, blocks.len());
-    for (blocks, strings, brackets) in [
-        (blocks, strings, brackets),
-        (&rest, last_strings, last_brackets),
-    ] {
-        for ((block, strings), brackets) in blocks.iter().zip(strings).zip(brackets) {
+    let (traced, last) = outline
+        .blocks
+        .split_at_mut_checked(blocks.len())
+        .unwrap_or_default();
+    for (blocks, traced) in [(blocks, traced), (&rest, last)] {
+        for (block, traced) in blocks.iter().zip(traced) {
             let bytes = u8x64::from_slice(simd, block);
             seen |= bytes;
             let suspects;
-            (*strings, *brackets, suspects) = carry.block(simd, bytes);
+            (*traced, suspects) = carry.block(simd, bytes);
             if suspects != 0 {
                 verifier.verify(at, suspects)?;
             }
@@ -197,11 +193,6 @@ fn trace<S: Simd>(simd: S, payload: &[u8], outline: &mut Outline) -> Result<(), 
     }
     outline.is_ascii = seen.simd_lt(0x80).all_true();
     Ok(())
-}
-
-/// What belongs to the first `blocks` blocks, and what to those behind.
-fn halves<T>(all: &mut [T], blocks: usize) -> (&mut [T], &mut [T]) {
-    all.split_at_mut_checked(blocks).unwrap_or_default()
 }
 
 /// What a block must know of the one before it.
@@ -217,7 +208,7 @@ impl Carry {
     /// The strings and the brackets of a block, and suspects: bytes that are wrong, or to be looked at. These are
     /// control characters in strings, backslashes outside, and what a backslash escapes unless it is a common one.
     #[inline(always)]
-    fn block<S: Simd>(&mut self, simd: S, bytes: u8x64<S>) -> (Strings, u64, u64) {
+    fn block<S: Simd>(&mut self, simd: S, bytes: u8x64<S>) -> (Block, u64) {
         // Bracket and brace differ in one bit: setting it turns `[` into `{` and `]` into `}`, no other byte into either.
         let folded = bytes | 0x20;
         let brackets = (folded.simd_eq(b'{') | folded.simd_eq(b'}')).to_bitmask();
@@ -241,11 +232,12 @@ impl Carry {
         let strings = parities(simd, quotes) ^ self.in_string;
         self.in_string = 0_u64.wrapping_sub(strings >> 63);
         let suspects = odd | controls & strings | backslashes & !strings;
-        let strings_found = Strings {
+        let block = Block {
             quotes,
             backslashes,
+            brackets: brackets & !strings,
         };
-        (strings_found, brackets & !strings, suspects)
+        (block, suspects)
     }
 
     /// The bytes that a backslash escapes: those behind an odd number of backslashes.
