@@ -18,20 +18,19 @@ use super::text::{Text, Texts};
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Compact {
     /// Where it stands in the payload, without its brackets.
-    text: Text,
     start: usize,
+    end: usize,
     entries: usize,
 }
 
 impl Compact {
-    /// The list that is `bytes`, and stands between two brackets behind `start`. None when it is not compact.
+    /// The list between two brackets of the payload, from `start` to `end`. None when it is not compact.
     #[inline]
-    pub(super) fn new(level: Level, start: usize, bytes: &[u8]) -> Option<Self> {
-        let entries = dispatch!(level, simd => count(simd, bytes))?;
-        let text = Text::at(start, bytes.len());
+    pub(super) fn new(level: Level, payload: &[u8], start: usize, end: usize) -> Option<Self> {
+        let entries = dispatch!(level, simd => count(simd, payload, start, end))?;
         Some(Self {
-            text,
             start,
+            end,
             entries,
         })
     }
@@ -79,10 +78,10 @@ impl<'a> Categories<'a> {
 
     /// Every entry, in the order of the list.
     pub fn iter(&self) -> impl Iterator<Item = Category> + use<'a> {
-        let (list, start) = (self.texts.bytes(self.compact.text), self.compact.start);
-        let mut at = 0;
+        let (payload, end) = (self.texts.payload(), self.compact.end);
+        let mut at = self.compact.start;
         let compact = std::iter::from_fn(move || {
-            let (category, next) = entry(list, start, at)?;
+            let (category, next) = entry(payload, at).filter(|_| at < end)?;
             at = next;
             Some(category)
         });
@@ -95,28 +94,28 @@ impl<'a> Categories<'a> {
     pub(crate) fn for_each_like(&self, wanted: &Likeness, mut look: impl FnMut(Category)) {
         self.read.iter().copied().for_each(&mut look);
         if self.compact.entries > 0 {
-            let list = self.texts.bytes(self.compact.text);
-            let look = |at| entry(list, self.compact.start, at).map(|(category, _)| look(category));
-            dispatch!(self.level, simd => search(simd, list, wanted, look));
+            let (payload, list) = (self.texts.payload(), self.compact);
+            let look = |at| entry(payload, at).map(|(category, _)| look(category));
+            dispatch!(self.level, simd => search(simd, payload, list, wanted, look));
         }
     }
 }
 
 /// The entry of a compact list of which the opening quote stands at `at`, and where that of the next one does.
-fn entry(list: &[u8], start: usize, at: usize) -> Option<(Category, usize)> {
-    let id = list.get(at + 1..)?;
-    let behind_prefix = id.get(3..)?.first_chunk();
-    let plain = behind_prefix.and_then(|bytes| Category::plain(start + at + 1, *bytes));
+fn entry(payload: &[u8], at: usize) -> Option<(Category, usize)> {
+    let behind_prefix = payload.get(at + 4..)?.first_chunk();
+    let plain = behind_prefix.and_then(|bytes| Category::plain(at + 1, *bytes));
     let (category, len) = match plain {
         Some(plain) => plain,
-        None => any_entry(id, start + at + 1)?,
+        None => any_entry(payload, at + 1)?,
     };
     Some((category, at + len + 3))
 }
 
-/// The entry at `at` that is the first of `rest`.
+/// The entry whose id begins at `at`, whatever its length.
 #[cold]
-fn any_entry(rest: &[u8], at: usize) -> Option<(Category, usize)> {
+fn any_entry(payload: &[u8], at: usize) -> Option<(Category, usize)> {
+    let rest = payload.get(at..)?;
     let len = rest.iter().position(|&byte| byte == b'"')?;
     let category = Category::new(Text::at(at, len), rest.get(..len)?);
     Some((category, len))
@@ -157,16 +156,17 @@ fn add(groups_of: &mut [u8; 16], byte: u8, group: u8) {
     }
 }
 
-/// Entries of a list that is compact.
+/// Entries of the list from `start` to `end`, if it is compact.
 #[inline(always)]
-fn count<S: Simd>(simd: S, list: &[u8]) -> Option<usize> {
-    let last = list.len().checked_sub(1)?;
+fn count<S: Simd>(simd: S, payload: &[u8], start: usize, end: usize) -> Option<usize> {
+    let list = payload.get(start..end)?;
     if list.first() != Some(&b'"') || list.last() != Some(&b'"') {
         return None;
     }
     let (mut entries, mut others, mut in_string) = (0, 0, 0);
-    for at in (0..list.len()).step_by(BLOCK) {
-        let [b0, b1, b2, b3, b4] = windows(simd, list, at);
+    for at in (start..end).step_by(BLOCK) {
+        let [b0, b1, b2, b3, b4] = windows(simd, payload, at);
+        let of_list = up_to(end - at);
         let quote = b0.simd_eq(b'"');
         let dash = b0.simd_eq(b'-');
         let (i, a, b) = (
@@ -177,38 +177,34 @@ fn count<S: Simd>(simd: S, list: &[u8]) -> Option<usize> {
         let number = (b4 - b'1').simd_lt(9);
         let separator = b1.simd_eq(b',') & b2.simd_eq(b'"');
 
-        let quotes = quote.to_bitmask();
+        let quotes = quote.to_bitmask() & of_list;
         let within = parities(simd, quotes) ^ in_string;
         in_string = 0_u64.wrapping_sub(within >> 63);
         let (opening, closing) = (quotes & within, quotes & !within);
-        let end = if last - at < BLOCK {
-            1 << (last - at)
-        } else {
-            0
-        };
+        let last = of_list & !up_to(end - at - 1);
 
         // Behind each opening quote, and nowhere else, is the prefix; behind each closing one, but the last, a separator.
         let prefix = (i & a & b & number).to_bitmask() & opening;
-        let misplaced = (i | a | b).to_bitmask() | opening;
-        let ends = separator.to_bitmask() | end;
-        let zeros = dash & b1.simd_eq(b'0');
-        if prefix != misplaced || closing & !ends != 0 || zeros.any_true() {
+        let misplaced = (i | a | b).to_bitmask() & of_list | opening;
+        let ends = separator.to_bitmask() | last;
+        let zeros = (dash & b1.simd_eq(b'0')).to_bitmask() & of_list;
+        if prefix != misplaced || closing & !ends != 0 || zeros != 0 {
             return None;
         }
         entries += opening.count_ones() as usize;
         let known = quote | dash | (b0 - b'0').simd_lt(10);
-        others += (!known.to_bitmask()).count_ones() as usize;
+        others += (!known.to_bitmask() & of_list).count_ones() as usize;
     }
-    // Beside quotes, digits and dashes there are those prefixes and commas that were found, and blanks behind the end.
-    let blanks = list.len().next_multiple_of(BLOCK) - list.len();
-    (in_string == 0 && others == 4 * entries - 1 + blanks).then_some(entries)
+    // Beside quotes, digits and dashes there are those prefixes and commas that were found.
+    (in_string == 0 && others == 4 * entries - 1).then_some(entries)
 }
 
 /// Calls `look` with the place of the opening quote of every entry of a compact list that is like those `wanted`.
 #[inline(always)]
 fn search<S: Simd>(
     simd: S,
-    list: &[u8],
+    payload: &[u8],
+    list: Compact,
     wanted: &Likeness,
     mut look: impl FnMut(usize) -> Option<()>,
 ) {
@@ -216,11 +212,11 @@ fn search<S: Simd>(
         .behind_prefix
         .map(|groups| u8x64::block_splat(u8x16::simd_from(simd, groups)));
     let groups = |of: u8x64<S>, bytes: u8x64<S>| of.swizzle_dyn_within_blocks(bytes & 0x0f);
-    for at in (0..list.len()).step_by(BLOCK) {
-        let [b0, b1, _, _, b4, b5, b6] = windows(simd, list, at);
+    for at in (list.start..list.end).step_by(BLOCK) {
+        let [b0, b1, _, _, b4, b5, b6] = windows(simd, payload, at);
         let common = groups(first, b4) & groups(second, b5) & groups(third, b6);
         let like = b0.simd_eq(b'"') & is_letter(b1, b'i') & common.simd_gt(0);
-        let mut like = like.to_bitmask();
+        let mut like = like.to_bitmask() & up_to(list.end - at);
         while like != 0 {
             look(at + like.trailing_zeros() as usize);
             like &= like - 1;
@@ -233,10 +229,16 @@ fn is_letter<S: Simd>(bytes: u8x64<S>, small: u8) -> mask8x64<S> {
     (bytes | 0x20).simd_eq(small)
 }
 
-/// The block of `list` at `at`, then the same from one byte further on, and so on; blanks behind the end.
+/// A bit for each byte of a block that is among the first `bytes`.
 #[inline(always)]
-fn windows<S: Simd, const N: usize>(simd: S, list: &[u8], at: usize) -> [u8x64<S>; N] {
-    let rest = list.get(at..).unwrap_or_default();
+const fn up_to(bytes: usize) -> u64 {
+    if bytes < BLOCK { !(!0 << bytes) } else { !0 }
+}
+
+/// The bytes at `at`, then the same from one byte further on, and so on; blanks behind the end.
+#[inline(always)]
+fn windows<S: Simd, const N: usize>(simd: S, payload: &[u8], at: usize) -> [u8x64<S>; N] {
+    let rest = payload.get(at..).unwrap_or_default();
     let mut padded = [b' '; WINDOWS];
     let bytes = rest.first_chunk().unwrap_or_else(|| {
         padded
@@ -293,11 +295,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_list_is_compact_if_it_is_byte_by_byte(list in lists()) {
+        fn a_list_is_compact_if_it_is_byte_by_byte(list in lists(), before in 0_usize..70, behind in "[\",iab017-]{0,140}") {
             // An outline comes before, and knows of strings that do not end.
             prop_assume!(list.matches('"').count() % 2 == 0);
             for level in [Level::new(), Level::baseline()] {
-                let compact = Compact::new(level, 0, list.as_bytes());
+                let payload = format!("{:before$}{list}{behind}", "");
+                let compact = Compact::new(level, payload.as_bytes(), before, before + list.len());
                 prop_assert_eq!(compact.map(Compact::len), naive(&list).map(|ids| ids.len()));
             }
         }
@@ -307,7 +310,7 @@ mod tests {
             let Some(ids) = naive(&list) else { return Ok(()) };
             let payload = format!("{:start$}{list}", "");
             let texts = Texts::new(payload.as_bytes(), b"");
-            let compact = Compact::new(Level::new(), start, list.as_bytes()).unwrap_or_default();
+            let compact = Compact::new(Level::new(), payload.as_bytes(), start, payload.len()).unwrap_or_default();
             let list = Categories::of_read(&[], compact, texts, Level::new());
             let written: Vec<_> = list.iter().map(|entry| texts.str(entry.id)).collect();
             prop_assert_eq!(&written, &ids);

@@ -244,8 +244,7 @@ impl<'p> Reader<'p> {
         }
         let start = self.at + 1;
         let end = self.outline.plain_until_bracket(start)?;
-        let list = self.slice(start, end);
-        let compact = Compact::new(self.outline.level(), start, list);
+        let compact = Compact::new(self.outline.level(), self.bytes, start, end);
         if compact.is_some() && self.byte(end) == b']' {
             self.at = end + 1;
             return compact;
