@@ -172,13 +172,13 @@ impl<'p> Reader<'p> {
         while more {
             let (key, value) = self.key::<K>(at)?;
             match key {
-                Some(key) if expected & key.bit() != 0 => {
+                Some(key) if key.bit() & !expected == 0 => {
                     expected ^= key.bit();
                     self.at = value;
                     member(self, key)?;
                     at = self.at;
                 }
-                Some(key) if wanted & key.bit() != 0 => return Err(fault(What::KeyTwice, at)),
+                Some(key) if key.bit() & !wanted == 0 => return Err(fault(What::KeyTwice, at)),
                 _ => at = self.step_from(value)?,
             }
             (more, at) = self.another(at, b'}', What::NoCommaOrBrace)?;
