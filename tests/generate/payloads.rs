@@ -23,8 +23,8 @@ pub(crate) fn request() -> impl Strategy<Value = String> {
                 "100", "100.0", "1e2", "1.0E+2", "15", "14", "0", "-5", "99.5", "1000000",
             ]),
         ),
-        field(0.5, "bcat", categories()),
-        field(0.3, "acat", categories()),
+        field(0.5, "bcat", category_list()),
+        field(0.3, "acat", category_list()),
         field(0.5, "cattax", taxonomy()),
         field(
             0.5,
@@ -260,7 +260,18 @@ const DOMAINS: &[&str] = &[
     "-m\u{fc}ller.de",
 ];
 
+/// The list of a request: a few entries of any kind, or dozens of one kind and now and then another.
+fn category_list() -> Value {
+    let id = select(CONTENT_1_IDS.as_slice()).prop_map(Json::text);
+    let long = array(prop_oneof![60 => id, 1 => category()].boxed(), 0..40);
+    prop_oneof![2 => categories(), 1 => long].boxed()
+}
+
 fn categories() -> Value {
+    array(category(), 0..5)
+}
+
+fn category() -> Value {
     let entry = (select(IDS.as_slice()), 0..8).prop_map(|(id, spelling)| match spelling {
         0 => Json::text(id.to_lowercase()),
         1 => Json::text(format!(" {id}\t")),
@@ -271,11 +282,14 @@ fn categories() -> Value {
     let odd = texts(&[
         "", " ", "IAB", "IAB-1", "IAB1-", "IAB1-2-3", "IAB99", "IAB25-99", "nonsense", "0211", "+1",
     ]);
-    array(
-        prop_oneof![12 => entry, 1 => odd, 1 => anything()].boxed(),
-        0..5,
-    )
+    prop_oneof![12 => entry, 1 => odd, 1 => anything()].boxed()
 }
+
+/// Those of [`IDS`] that most requests are about.
+static CONTENT_1_IDS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let ids = IDS.iter().filter(|id| id.starts_with("IAB"));
+    ids.cloned().collect()
+});
 
 /// A few families of each taxonomy many times over, so that lists and bids meet, and every id once.
 static IDS: LazyLock<Vec<String>> = LazyLock::new(|| {
