@@ -5,7 +5,7 @@ mod measure;
 
 use bidgate::policy::Policy;
 use bidgate::proto::EvaluateResponse;
-use measure::{AUCTIONS, Judge, Ratio, SEED, StillClock, mean_bytes};
+use measure::{AUCTIONS, Judge, Ratio, SEED, SteadyClock, mean_bytes};
 use prost::Message as _;
 use traffic::{Pair, Shape};
 
@@ -46,7 +46,8 @@ fn policy(gate: &str) -> String {
 fn assert_is_run(gate: &str, pairs: &[Pair]) {
     let mut judge = Judge::by(&policy(gate));
     for pair in pairs {
-        let reply = EvaluateResponse::decode(judge.reply(&measure::call(pair), &StillClock));
+        let reply =
+            EvaluateResponse::decode(judge.reply(&measure::call(pair), &SteadyClock::default()));
         assert_eq!(reply.map(|reply| reply.gates.len()), Ok(7), "{gate}");
     }
 }

@@ -3,6 +3,7 @@
 //! Absolute times of a shared machine are noise. A claim is a ratio: both sides by turns in one process, over the same
 //! bytes (spec: performance).
 
+use std::cell::Cell;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -82,7 +83,7 @@ impl Judge {
     /// Asserts that every gate is run on every pair, and rejects the bids that the traffic says.
     pub(crate) fn assert_right(&mut self, pairs: &[Pair]) {
         for pair in pairs {
-            let reply = EvaluateResponse::decode(self.reply(&call(pair), &StillClock));
+            let reply = EvaluateResponse::decode(self.reply(&call(pair), &SteadyClock::default()));
             assert!(reply.is_ok(), "the reply decodes");
             let reply = reply.unwrap_or_default();
             let rejected = reply.bids.iter().filter(|bid| !bid.passed).count();
@@ -110,16 +111,21 @@ pub(crate) fn call(pair: &Pair) -> Call<'_> {
     }
 }
 
-/// A clock that stands still: no gate ever times out, however slowly the bench runs.
-pub(crate) struct StillClock;
+/// A clock that goes on by a tenth of a microsecond at each look: no gate ever times out, however slowly the bench runs, and
+/// each has its latency.
+#[derive(Default)]
+pub(crate) struct SteadyClock {
+    elapsed_ns: Cell<u64>,
+}
 
-impl Clock for StillClock {
+impl Clock for SteadyClock {
     fn arrived_unix_us(&self) -> u64 {
         1_760_000_000_000_000
     }
 
     fn elapsed_ns(&self) -> u64 {
-        0
+        self.elapsed_ns.update(|elapsed| elapsed + 100);
+        self.elapsed_ns.get()
     }
 }
 

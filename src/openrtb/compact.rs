@@ -291,7 +291,15 @@ mod tests {
             4 => "\"IAB[1-9][0-9-]{0,12}\"",
             1 => "\"?(IAB|iab|AIB|IA|I)?[0-9iab,\"\\- ]{0,9}\"?",
         ];
-        prop::collection::vec(entry, 0..40).prop_map(|entries| entries.join(","))
+        let separator =
+            prop_oneof![40 => Just(","), 1 => Just(""), 1 => Just(",,"), 1 => Just(", ")];
+        let more = prop::collection::vec((separator, entry.clone()), 0..40);
+        (entry, more).prop_map(|(first, more)| {
+            let more = more
+                .iter()
+                .flat_map(|(separator, entry)| [*separator, entry]);
+            std::iter::once(first.as_str()).chain(more).collect()
+        })
     }
 
     proptest! {
