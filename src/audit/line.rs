@@ -12,7 +12,7 @@ pub(super) const LINE_BYTES_MAX: usize = 64 << 10;
 /// cannot be written would hold up all that follows.
 ///
 /// # Errors
-/// When the event is none of JSON, which none is.
+/// When the event cannot be written as JSON; every event can.
 pub(super) fn write(
     seq: u64,
     at: &str,

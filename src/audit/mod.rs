@@ -23,7 +23,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::Thread;
 use std::time::{Duration, SystemTime};
 
@@ -75,9 +75,17 @@ impl Audit {
     pub fn note(&self, event: Event) {
         let Some(writing) = &self.0 else { return };
         let order = Order::Write(utc(), event);
-        if writing.orders.try_send(order).is_err() {
-            writing.state.lose();
-            tracing::error!("the audit log has no room for an event: it is lost");
+        let Err(refused) = writing.orders.try_send(order) else {
+            return;
+        };
+        writing.state.lose();
+        match refused {
+            TrySendError::Full(_) => {
+                tracing::error!("the audit log has no room for an event: it is lost");
+            }
+            TrySendError::Disconnected(_) => {
+                tracing::error!("nobody writes the audit log: an event is lost");
+            }
         }
     }
 
@@ -103,13 +111,20 @@ impl Audit {
         writing.thread.unpark();
         let (done, ended) = sync_channel(1);
         // The queue may be full of events that are still to be written.
-        let told = (0..FINISH_ATTEMPTS).any(|attempt| {
+        let told = (0..FINISH_ATTEMPTS).find_map(|attempt| {
             if attempt > 0 {
                 std::thread::sleep(FINISH_TIMEOUT / FINISH_ATTEMPTS);
             }
-            writing.orders.try_send(Order::End(done.clone())).is_ok()
+            match writing.orders.try_send(Order::End(done.clone())) {
+                Err(TrySendError::Full(_)) => None,
+                told => Some(told.is_ok()),
+            }
         });
-        if !told || ended.recv_timeout(FINISH_TIMEOUT).is_err() {
+        // Where nobody writes any more, what is lost was told then.
+        if told == Some(false) {
+            return;
+        }
+        if told.is_none() || ended.recv_timeout(FINISH_TIMEOUT).is_err() {
             tracing::error!("the audit log is held up, and is left behind");
         }
     }

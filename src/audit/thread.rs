@@ -52,6 +52,10 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, orders: &Receiver<Order>) {
+        let _waiting = Waiting {
+            orders,
+            state: Arc::clone(&self.state),
+        };
         for order in orders {
             match order {
                 Order::Write(at, event) => self.write(&at, &event),
@@ -98,6 +102,23 @@ impl Writer {
         let (seq, sha256) = (head.seq, head.sha256);
         tracing::info!(seq, %sha256, event = event.name(), "audit");
         Ok(())
+    }
+}
+
+/// The orders of a thread that may end by a panic: its event is lost then, and so are those that wait.
+struct Waiting<'o> {
+    orders: &'o Receiver<Order>,
+    state: Arc<State>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.state.lose();
+            let events = |order: &Order| matches!(order, Order::Write(..));
+            let waiting = self.orders.try_iter().filter(events);
+            waiting.for_each(|_| self.state.lose());
+        }
     }
 }
 

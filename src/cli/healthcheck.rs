@@ -71,7 +71,11 @@ impl HealthcheckArgs {
         let host = admin.rsplit_once(':').map_or(admin, |(host, _)| host);
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = self.server_name.as_deref().unwrap_or(host).to_owned();
-        let name = ServerName::try_from(name).map_err(io::Error::other)?;
+        let name = ServerName::try_from(name).map_err(|error| {
+            io::Error::other(format!(
+                "the name of the certificate, by --server-name or --admin: {error}"
+            ))
+        })?;
         Ok(Some((config, name)))
     }
 }

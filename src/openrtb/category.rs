@@ -1,6 +1,7 @@
 //! Categories and the taxonomies they belong to.
 //!
-//! Category ids are short, and compared often: each becomes a [`CategoryKey`] of eight bytes once, when it is read.
+//! Category ids are short, and compared often: each becomes a [`CategoryKey`] of eight bytes when it is
+//! read, which those of a compact list are when they are looked at.
 
 use std::sync::LazyLock;
 

@@ -38,7 +38,7 @@ impl CategoryKey {
     /// The key of an id of which this word is behind `IAB`: in small letters, and filled up with blanks. None where a number
     /// begins with a zero.
     ///
-    /// This is done for every entry of every block list, so it looks at all bytes at once and asks for no more than that.
+    /// This is done for every entry of a list that is read, so it looks at all bytes at once and asks for no more than that.
     /// What is folded into one though it is not the same, such as `[` and `{`, is told apart where keys meet: such a key
     /// is not [exact](Self::is_exact).
     #[inline(always)]
@@ -118,6 +118,11 @@ impl CategoryKey {
             kind if kind & BLANK != 0 => self.published().is_some(),
             kind => kind != HASHED >> 56,
         }
+    }
+
+    /// Whether it is an id of a few bytes as it stands, and none of Content Taxonomy 1.0.
+    pub(super) const fn is_whole(self) -> bool {
+        self.0 >> 56 <= WHOLE_MAX as u64
     }
 
     /// The first bytes behind the `IAB` of an id, blanks where it ends; none where a key does not have them.

@@ -5,6 +5,7 @@
 //!
 //! Reading has two stages. An outline of the payload says where its strings and brackets are, worked out with the
 //! widest vectors that the processor has; a pull reader then goes from key to key and skips what nobody reads.
+//! Long lists of category ids are only checked then, and searched when a bid's categories are known.
 
 mod fault;
 

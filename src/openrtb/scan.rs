@@ -349,7 +349,7 @@ fn padded(rest: &[u8]) -> [u8; BLOCK] {
     reason = "the size of proptest's error is not ours"
 )]
 mod tests {
-    use super::Outline;
+    use super::{Level, Outline};
     use proptest::prelude::*;
 
     /// What each byte is, found by looking at one after another.
@@ -387,20 +387,29 @@ mod tests {
         #[test]
         fn an_outline_is_what_one_finds_byte_by_byte(picks in prop::collection::vec(0_usize..24, 0..300)) {
             let payload: Vec<u8> = picks.iter().map(|&pick| b"\"\"\"\\\\{}[]\nnnaaaaaaaaaaaaa"[pick]).collect();
-            let mut outline = Outline::default();
-            let traced = outline.trace(&payload);
             let naive = naive(&payload);
-            prop_assert_eq!(traced.is_ok(), naive.is_some());
-            let Some(naive) = naive else { return Ok(()) };
-            let next = |at: usize, wanted| (at..payload.len()).find(|&i| naive[i] == wanted);
-            for at in 0..payload.len() {
-                let end = next(at, Byte::Quote).unwrap_or(payload.len());
-                let escape = next(at, Byte::Backslash).is_some_and(|escape| escape < end);
-                prop_assert_eq!(outline.string(at), (end, escape));
-                let bracket = next(at, Byte::Bracket).unwrap_or(usize::MAX);
-                prop_assert_eq!(outline.brackets(at).next(), bracket);
+            for level in [Level::new(), Level::baseline()] {
+                let mut outline = Outline { level, ..Outline::default() };
+                let traced = outline.trace(&payload);
+                prop_assert_eq!(traced.is_ok(), naive.is_some());
+                if let Some(naive) = &naive {
+                    holds(&outline, naive)?;
+                }
             }
         }
+    }
+
+    /// Whether an outline is that of a payload of these bytes, wherever it is asked.
+    fn holds(outline: &Outline, naive: &[Byte]) -> Result<(), TestCaseError> {
+        let next = |at: usize, wanted| (at..naive.len()).find(|&i| naive[i] == wanted);
+        for at in 0..naive.len() {
+            let end = next(at, Byte::Quote).unwrap_or(naive.len());
+            let escape = next(at, Byte::Backslash).is_some_and(|escape| escape < end);
+            prop_assert_eq!(outline.string(at), (end, escape));
+            let bracket = next(at, Byte::Bracket).unwrap_or(usize::MAX);
+            prop_assert_eq!(outline.brackets(at).next(), bracket);
+        }
+        Ok(())
     }
 
     #[test]

@@ -121,7 +121,7 @@ pub(super) fn refuse_plaintext(variables: &mut Variables, signal: Signal, target
     }
 }
 
-pub(super) const IN_PLAINTEXT: &str = "is open to other machines, and metrics and traces would cross the network in plaintext: \
+pub(super) const IN_PLAINTEXT: &str = "is on another machine, and metrics and traces would cross the network in plaintext: \
     name a receiver by https, or one on loopback, \
     or accept it by plaintext_beyond_loopback.otlp: true";
 

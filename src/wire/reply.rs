@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use crate::evaluate::{Evaluation, all_notes, primary};
-use crate::limits::{DETAIL_BYTES, ECHOED_ID_BYTES};
+use crate::limits::{DETAIL_BYTES, ECHOED_ID_BYTES, GATE_NAME_BYTES};
 use crate::openrtb::{Bid, Text, write_pointer, write_pointer_within};
 use crate::policy::Policy;
 use crate::verdict::{
@@ -21,6 +21,7 @@ const VERSUS: &[u8] = b" vs ";
 const PASSED_GATE_BYTES: u8 = 17;
 /// Bytes of the longest name with which such a result has a length of one byte. No policy has a longer one.
 const NAME_BYTES_MAX: u8 = 0x7f - PASSED_GATE_BYTES;
+const _: () = assert!(GATE_NAME_BYTES <= NAME_BYTES_MAX as usize);
 
 impl Evaluation<'_> {
     /// Appends the reply, an encoded `bidgate.v1.EvaluateResponse`.

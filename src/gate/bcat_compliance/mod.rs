@@ -2,9 +2,9 @@
 //!
 //! # Cost
 //!
-//! Lists are long and bids are few, so the list is read once: what the bids need to know is gathered first, as
-//! [`Needles`], and each entry of the list is looked up among them. Cost grows with entries plus categories, never
-//! with their product.
+//! Lists are long and bids are few, so the list is gone through once: what the bids need to know is gathered first, as
+//! [`Needles`], and each entry of the list that may be one of them is looked up there. Cost grows with entries plus
+//! categories, never with their product.
 
 mod needles;
 

@@ -74,8 +74,8 @@ pub(crate) struct BidRequest {
 #[derive(Clone, Copy, Debug, Default)]
 struct Head {
     tmax_ms: Option<f64>,
-    bcat: CategoryList,
-    acat: CategoryList,
+    bcat: CategoryIds,
+    acat: CategoryIds,
     cattax: Option<i64>,
     coppa: bool,
     site: Content,
@@ -93,7 +93,7 @@ struct Head {
 
 /// Category ids: one of the two is empty.
 #[derive(Clone, Copy, Debug, Default)]
-struct CategoryList {
+struct CategoryIds {
     read: List,
     compact: Compact,
 }
@@ -339,8 +339,8 @@ impl Reading<'_> {
     }
 
     /// A list of category ids.
-    fn category_list(&mut self, reader: &mut Reader<'_>) -> Read<CategoryList> {
-        let mut list = CategoryList::default();
+    fn category_list(&mut self, reader: &mut Reader<'_>) -> Read<CategoryIds> {
+        let mut list = CategoryIds::default();
         match reader.compact() {
             Some(compact) => list.compact = compact,
             None => list.read = self.lists.read_categories(reader)?,

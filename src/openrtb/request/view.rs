@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{BidRequest, CategoryList, Content, Deal, Imp};
+use super::{BidRequest, CategoryIds, Content, Deal, Imp};
 use crate::openrtb::category::{Category, CategoryTaxonomy};
 use crate::openrtb::compact::Categories;
 use crate::openrtb::offer::{DurationFloor, Medium, Offer};
@@ -63,9 +63,9 @@ impl<'a> BidRequestView<'a> {
         self.categories(self.request.head.acat)
     }
 
-    fn categories(&self, list: CategoryList) -> Categories<'a> {
+    fn categories(&self, list: CategoryIds) -> Categories<'a> {
         let read = self.request.lists.categories(list.read);
-        Categories::of_read(read, list.compact, self.texts, self.request.memory.level())
+        Categories::new(read, list.compact, self.texts, self.request.memory.level())
     }
 
     /// `cattax`: the taxonomy of `bcat` and `acat`.
