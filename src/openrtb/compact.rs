@@ -93,8 +93,7 @@ impl<'a> Categories<'a> {
         self.read.iter().copied().chain(compact)
     }
 
-    /// Calls `look` with every entry that may be one of those the filter is made of, in the order of the list, and perhaps
-    /// with others.
+    /// Calls `look` with every entry that may be one of those `wanted`, and perhaps with others, in the order of the list.
     #[inline]
     pub(crate) fn for_each_like(&self, wanted: &Likeness, mut look: impl FnMut(Category)) {
         self.read.iter().copied().for_each(&mut look);
