@@ -332,11 +332,11 @@ mod tests {
         }
 
         #[test]
-        fn entries_are_what_they_are_by_themselves(list in lists(), start in 0_usize..70, wanted in prop::collection::vec(any::<prop::sample::Index>(), 1..9)) {
+        fn entries_are_what_they_are_by_themselves(list in lists(), behind in lists(), start in 0_usize..70, wanted in prop::collection::vec(any::<prop::sample::Index>(), 1..9)) {
             let Some(ids) = naive(&list) else { return Ok(()) };
-            let payload = format!("{:start$}{list}", "");
+            let payload = format!("{:start$}{list}],{behind}", "");
             let texts = Texts::new(payload.as_bytes(), b"");
-            let compact = Compact::new(Level::new(), payload.as_bytes(), start, payload.len()).unwrap_or_default();
+            let compact = Compact::new(Level::new(), payload.as_bytes(), start, start + list.len()).unwrap_or_default();
             let list = Categories::new(&[], compact, texts, Level::new());
             let written: Vec<_> = list.iter().map(|entry| texts.str(entry.id)).collect();
             prop_assert_eq!(&written, &ids);
