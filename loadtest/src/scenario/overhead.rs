@@ -63,6 +63,8 @@ struct Overhead {
     stream_ratio_unix: Option<f64>,
     /// P3 in the open loop of P4.
     cpu_ratio_open_loop: Option<f64>,
+    /// P3u likewise.
+    uds_vs_tcp_empty_ratio_open_loop: Option<f64>,
     /// False if a generator could not keep its schedule, a call failed or a verdict was not the expected one.
     valid: bool,
     conditions: Conditions,
@@ -193,6 +195,7 @@ impl Results {
         for (name, ratio) in [
             ("P3  cpu_ratio", json.cpu_ratio),
             ("P3u uds_vs_tcp_empty_ratio", json.uds_vs_tcp_empty_ratio),
+            ("P3u in the open loop", json.uds_vs_tcp_empty_ratio_open_loop),
             ("P4  p99_ratio", json.p99_ratio),
             ("P5  stream_ratio", json.stream_ratio),
         ] {
@@ -203,7 +206,7 @@ impl Results {
 
     fn json(&self, args: &OverheadArgs, conditions: Conditions) -> Overhead {
         let [noop, tcp, unix, stream_tcp, stream_unix] = &self.closed;
-        let [open_noop, open_tcp, _] = &self.open;
+        let [open_noop, open_tcp, open_unix] = &self.open;
         let cpu = |figures: &Figures| figures.server_cpu_us_per_reply;
         Overhead {
             scenario: "overhead",
@@ -214,6 +217,7 @@ impl Results {
             uds_vs_tcp_empty_ratio: ratio(unix, noop, cpu),
             stream_ratio_unix: ratio(unix, stream_unix, cpu),
             cpu_ratio_open_loop: ratio(open_tcp, open_noop, cpu),
+            uds_vs_tcp_empty_ratio_open_loop: ratio(open_unix, open_noop, cpu),
             valid: self.closed.iter().chain(&self.open).all(is_valid),
             conditions,
             stock_runtime: args.stock_runtime.name(),
