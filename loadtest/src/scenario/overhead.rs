@@ -195,7 +195,10 @@ impl Results {
         for (name, ratio) in [
             ("P3  cpu_ratio", json.cpu_ratio),
             ("P3u uds_vs_tcp_empty_ratio", json.uds_vs_tcp_empty_ratio),
-            ("P3u in the open loop", json.uds_vs_tcp_empty_ratio_open_loop),
+            (
+                "P3u in the open loop",
+                json.uds_vs_tcp_empty_ratio_open_loop,
+            ),
             ("P4  p99_ratio", json.p99_ratio),
             ("P5  stream_ratio", json.stream_ratio),
         ] {
