@@ -124,3 +124,28 @@ impl Drop for Waiting<'_> {
 
 /// Between two attempts.
 const RETRY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_a_thread_that_a_panic_ends_is_lost_with_what_it_had_in_hand() {
+        let state = Arc::new(State::default());
+        let (orders, ordered) = sync_channel(2);
+        for _ in 0..2 {
+            let order = Order::Write(String::new(), Event::ShutdownBegun);
+            orders.try_send(order).unwrap();
+        }
+        let shared = Arc::clone(&state);
+        let thread = thread::spawn(move || {
+            let _waiting = Waiting {
+                orders: &ordered,
+                state: shared,
+            };
+            std::panic::resume_unwind(Box::new(()));
+        });
+        assert!(thread.join().is_err());
+        assert_eq!(state.lost(), 3);
+    }
+}

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::category::Category;
 use super::fault::Read;
-use super::json::{Entries, Reader};
+use super::json::Reader;
 use super::text::{Text, trim};
 
 /// Positions of a list's entries, one behind the other.
@@ -65,14 +65,23 @@ impl Lists {
     /// is not part of it (spec: gates, introduction and bcatCompliance).
     pub(crate) fn read_categories(&mut self, reader: &mut Reader<'_>) -> Read<List> {
         let start = self.categories.len();
-        reader.entries(Categories(&mut self.categories))?;
+        reader.entries(|entry| {
+            if let Some((id, bytes)) = entry.map(trim)
+                && !bytes.is_empty()
+            {
+                self.categories.push(Category::new(id, bytes));
+            }
+        })?;
         Ok(List::new(start, self.categories.len()))
     }
 
     /// Reads an array of strings, without white space around them. Entries that are not strings, or blank, are ignored.
     pub(crate) fn read_texts(&mut self, reader: &mut Reader<'_>) -> Read<List> {
         let start = self.texts.len();
-        reader.entries(Filled(&mut self.texts))?;
+        reader.entries(|entry| {
+            let text = entry.map(|entry| trim(entry).0);
+            self.texts.extend(text.filter(|text| !text.is_empty()));
+        })?;
         Ok(List::new(start, self.texts.len()))
     }
 
@@ -80,43 +89,10 @@ impl Lists {
     /// as an empty one: both are wrong for the same reason (spec: gates, adomainVerify rule 1).
     pub(crate) fn read_domains(&mut self, reader: &mut Reader<'_>) -> Read<List> {
         let start = self.texts.len();
-        reader.entries(Domains(&mut self.texts))?;
+        reader.entries(|entry| {
+            let domain = entry.map_or_else(Text::default, |entry| trim(entry).0);
+            self.texts.push(domain);
+        })?;
         Ok(List::new(start, self.texts.len()))
-    }
-}
-
-/// Takes category ids.
-struct Categories<'l>(&'l mut Vec<Category>);
-
-impl Entries for Categories<'_> {
-    #[inline(always)]
-    fn entry(&mut self, entry: Option<(Text, &[u8])>) {
-        if let Some((id, bytes)) = entry.map(trim)
-            && !bytes.is_empty()
-        {
-            self.0.push(Category::new(id, bytes));
-        }
-    }
-}
-
-/// Takes strings that are not blank.
-struct Filled<'l>(&'l mut Vec<Text>);
-
-impl Entries for Filled<'_> {
-    #[inline(always)]
-    fn entry(&mut self, entry: Option<(Text, &[u8])>) {
-        let text = entry.map(|entry| trim(entry).0);
-        self.0.extend(text.filter(|text| !text.is_empty()));
-    }
-}
-
-/// Takes whatever should be a domain.
-struct Domains<'l>(&'l mut Vec<Text>);
-
-impl Entries for Domains<'_> {
-    #[inline(always)]
-    fn entry(&mut self, entry: Option<(Text, &[u8])>) {
-        let domain = entry.map_or_else(Text::default, |entry| trim(entry).0);
-        self.0.push(domain);
     }
 }

@@ -18,12 +18,6 @@ use super::scan::Outline;
 use super::text::{PAYLOAD_BYTES_MAX, Text, Texts};
 use number::whole;
 
-/// Those who take the elements of an array of strings.
-pub(crate) trait Entries {
-    /// An element: a string and its bytes, or none for anything else.
-    fn entry(&mut self, entry: Option<(Text, &[u8])>);
-}
-
 /// How values that nobody reads are stepped over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stepping {
@@ -205,9 +199,10 @@ impl<'p> Reader<'p> {
         Ok(true)
     }
 
-    /// The elements of an array, as [`Entries`] take them. False when the value is not an array.
+    /// The elements of an array of strings: each with its bytes, and none for what is no string. False when the value is
+    /// not an array.
     #[inline(always)]
-    pub(crate) fn entries(&mut self, mut entries: impl Entries) -> Read<bool> {
+    pub(crate) fn entries(&mut self, mut take: impl FnMut(Option<(Text, &[u8])>)) -> Read<bool> {
         if self.peek() != Some(b'[') {
             return self.check().map(|()| false);
         }
@@ -229,7 +224,7 @@ impl<'p> Reader<'p> {
                 at = self.at;
                 None
             };
-            entries.entry(entry);
+            take(entry);
             (more, at) = self.another(at, b']', What::NoCommaOrBracket)?;
         }
         self.leave(at);
